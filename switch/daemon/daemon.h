@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * daemon: the process: what its parts share.
+ *
+ * One object, made in main.c and passed by pointer. `base` is command line + configuration file; `wanted` is that plus
+ * what was changed at run time; the backend is brought to `wanted` by daemon_apply(). Times are milliseconds of
+ * CLOCK_MONOTONIC, read once a wakeup (loop_now). Everything here runs on the main thread.
+ */
+#ifndef SWITCH_DAEMON_DAEMON_H
+#define SWITCH_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ports/error.h"
+#include "switch/daemon/backend.h"
+#include "switch/model.h"
+#include "switch/outbox.h"
+
+struct loop;
+struct control;
+
+struct options {
+	char name[PORT_NAME_MAX]; /* -n */
+	const char *file;         /* -c, NULL = none */
+	const char *backend;      /* -b: user, kernel, auto */
+	char socket[108];         /* -S or derived */
+	bool socket_given;
+	const char *group;        /* -G */
+	uint32_t fdb_size;        /* --fdb-size */
+	bool detach;              /* -D */
+	int verbose;              /* number of -v */
+	unsigned n_lines;         /* -p and -l, as commands, in order ("link add tap0,mtu=9000") */
+	char **line;
+};
+
+struct daemon {
+	struct options options;
+	struct model base;
+	struct model wanted;
+	struct backend backend;
+	struct loop *loop;
+	struct control *control;
+	bool started; /* every port is open and the control socket is there */
+};
+
+/* Implemented in apply.c. Reads back, diffs and applies until actual equals `next` (at most three rounds), then makes
+ * it `wanted`. A verb that fails after validation: back to the state before. Returns 0 or -errno with a sentence. */
+int daemon_apply(struct daemon *d, const struct model *next, struct error *err);
+
+/* Reads options.line and options.file into @m. Returns 0, or -errno with a sentence that names file and line. */
+int daemon_read_config(struct daemon *d, struct model *m, struct error *err);
+
+/* HUP and `reload`: the configuration becomes command line + file again; what that undoes is logged. */
+int daemon_reload(struct daemon *d, struct error *err);
+
+/* Ends the loop; the process exits with 0. */
+void daemon_stop(struct daemon *d);
+
+/* News for monitors; called for each event of the outbox after a turn of the loop. Implemented in control's monitor.c */
+void daemon_event(struct daemon *d, const struct event *event, uint64_t now);
+
+#endif
