@@ -10,11 +10,7 @@
  * the kernel's (taken when the frame reaches the interface), so the cost of waking the
  * receiver is not part of the latency. The result is one JSON object on standard output.
  */
-#define _GNU_SOURCE 1
-
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -22,22 +18,12 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-#ifndef PACKET_IGNORE_OUTGOING
-#define PACKET_IGNORE_OUTGOING 23
-#endif
+#include "tools/bench/bench.h"
 
 #define MAGIC 0x75737767u /* first word of our payload */
 #define ETHERTYPE 0x88b5  /* local experiments: no host stack answers it */
@@ -48,8 +34,6 @@
 #define BLOCK (1u << 18)  /* bytes of one ring block */
 #define BLOCK_MS 8	  /* a block that is not full is handed over after this time */
 #define IDLE_MS 300	  /* nothing for so long after the last send: the run is over */
-#define HIST_SUB 64	  /* histogram buckets per power of two */
-#define HIST_LEN (40 * HIST_SUB)
 
 enum target { TO_STATION, TO_BROADCAST, TO_UNKNOWN };
 
@@ -68,7 +52,7 @@ struct receiver {
 	uint64_t highest; /* sequence number, plus one */
 	uint64_t first_ns, last_ns;
 	uint64_t *seen; /* bitmap of WINDOW numbers */
-	uint64_t *hist, latency_max;
+	struct hist latency;
 };
 
 struct run {
@@ -91,27 +75,6 @@ struct run {
 	atomic_bool sending;
 };
 
-static void die(const char *what)
-{
-	fprintf(stderr, "flowgen: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts); /* the clock of the kernel's receive times */
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
 /* Busy seconds of the whole machine so far. */
 static double machine_cpu(void)
 {
@@ -132,7 +95,7 @@ static void pin(int cpu)
 	if (cpu < 0)
 		return;
 	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
+	CPU_SET((size_t)cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		die("sched_setaffinity");
 }
@@ -149,11 +112,11 @@ static void put_mac(uint8_t *p, uint8_t side, uint32_t station)
 	p[5] = (uint8_t)station;
 }
 
-static uint32_t station(const struct run *r, uint64_t seq, uint32_t n)
+static uint32_t station(const struct run *r, uint64_t seq, uint64_t salt, uint32_t n)
 {
 	if (!r->random)
 		return (uint32_t)(seq % n);
-	return (uint32_t)(((mix(seq * 2 + (n == r->n_src)) >> 32) * n) >> 32);
+	return (uint32_t)(((mix(seq + salt) >> 32) * n) >> 32);
 }
 
 static void put_addresses(const struct run *r, uint8_t *frame, uint64_t seq)
@@ -163,37 +126,20 @@ static void put_addresses(const struct run *r, uint8_t *frame, uint64_t seq)
 	if (r->target == TO_BROADCAST)
 		memset(frame, 0xff, ETH_ALEN);
 	else
-		put_mac(frame, r->target == TO_UNKNOWN ? 0xc0 : to, station(r, seq, r->n_dst));
-	put_mac(frame + ETH_ALEN, from, station(r, seq, r->n_src));
+		put_mac(frame, r->target == TO_UNKNOWN ? 0xc0 : to, station(r, seq, 0, r->n_dst));
+	put_mac(frame + ETH_ALEN, from, station(r, seq, 1ull << 40, r->n_src));
 }
 
 /* ---- sockets ---- */
 
-/* Opens a packet socket in the namespace of "NETNS:IFNAME" or "IFNAME"; returns the index too. */
+/* Opens a packet socket, not bound yet, where the interface lives; stores the interface's index. */
 static int open_socket(const char *name, int *index)
 {
-	const char *colon = strchr(name, ':');
+	const char *ifname;
 	struct ifreq ifr = { 0 };
-	char path[128];
-	int fd, home = -1, ns;
+	int fd = socket_in(name, AF_PACKET, SOCK_RAW, 0, &ifname);
 
-	if (colon) {
-		snprintf(path, sizeof(path), "/run/netns/%.*s", (int)(colon - name), name);
-		home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-		ns = open(path, O_RDONLY | O_CLOEXEC);
-		if (home < 0 || ns < 0 || setns(ns, CLONE_NEWNET))
-			die(path);
-		close(ns);
-	}
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		die("socket");
-	if (home >= 0) {
-		if (setns(home, CLONE_NEWNET))
-			die("setns");
-		close(home);
-	}
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", colon ? colon + 1 : name);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
 	if (ioctl(fd, SIOCGIFINDEX, &ifr))
 		die(name);
 	*index = ifr.ifr_ifindex;
@@ -259,8 +205,7 @@ static void open_receiver(struct run *r, unsigned i)
 	rx->ring = mmap(NULL, (size_t)BLOCK * rx->n_blocks, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_POPULATE, rx->fd, 0);
 	rx->seen = calloc(WINDOW / 64, sizeof(*rx->seen));
-	rx->hist = calloc(HIST_LEN, sizeof(*rx->hist));
-	if (rx->ring == MAP_FAILED || !rx->seen || !rx->hist)
+	if (rx->ring == MAP_FAILED || !rx->seen)
 		die("memory");
 	bind_socket(rx->fd, index, ETH_P_ALL);
 }
@@ -334,11 +279,8 @@ static unsigned due(const struct run *r, uint64_t now)
 	if (wanted > r->sent)
 		return wanted - r->sent > r->burst ? r->burst : (unsigned)(wanted - r->sent);
 	gap = (uint64_t)((double)r->sent / r->rate * 1e9) + r->start_ns;
-	if (gap > now + 300000) {
-		struct timespec ts = { .tv_nsec = (long)(gap - now > 9e8 ? 9e8 : gap - now - 100000) };
-
-		nanosleep(&ts, NULL);
-	}
+	if (gap > now + 300000)
+		usleep((unsigned)((gap - now) / 1000) - 100);
 	return 0;
 }
 
@@ -395,26 +337,6 @@ static void prime(const struct run *r)
 
 /* ---- receiving ---- */
 
-static unsigned bucket(uint64_t ns)
-{
-	unsigned e, i;
-
-	if (ns < HIST_SUB)
-		return (unsigned)ns;
-	e = 63u - (unsigned)__builtin_clzll(ns);
-	i = (e - 5) * HIST_SUB + (unsigned)((ns >> (e - 6)) & (HIST_SUB - 1));
-	return i < HIST_LEN ? i : HIST_LEN - 1;
-}
-
-static double bucket_us(unsigned i)
-{
-	unsigned e = i / HIST_SUB + 5;
-
-	if (i < HIST_SUB)
-		return i / 1e3;
-	return ((double)(HIST_SUB + i % HIST_SUB) + 0.5) * (double)(1ull << (e - 6)) / 1e3;
-}
-
 /* Notes a sequence number: new, new but late, or seen before. */
 static void note_seq(struct receiver *rx, uint64_t seq)
 {
@@ -454,7 +376,7 @@ static bool intact(const struct run *r, const uint8_t *frame, unsigned len, uint
 static void note_frame(const struct run *r, struct receiver *rx, const struct tpacket3_hdr *h)
 {
 	const uint8_t *frame = (const uint8_t *)h + h->tp_mac;
-	uint64_t now = (uint64_t)h->tp_sec * 1000000000u + h->tp_nsec, latency;
+	uint64_t now = (uint64_t)h->tp_sec * 1000000000u + h->tp_nsec;
 	struct stamp stamp;
 
 	memcpy(&stamp, frame + ETH_HLEN, sizeof(stamp));
@@ -467,10 +389,7 @@ static void note_frame(const struct run *r, struct receiver *rx, const struct tp
 	rx->last_ns = now;
 	rx->tagged += !!(h->tp_status & TP_STATUS_VLAN_VALID);
 	note_seq(rx, stamp.seq);
-	latency = now > stamp.sent_ns ? now - stamp.sent_ns : 0;
-	rx->hist[bucket(latency)]++;
-	if (latency > rx->latency_max)
-		rx->latency_max = latency;
+	hist_add(&rx->latency, now > stamp.sent_ns ? now - stamp.sent_ns : 0);
 }
 
 /* Takes every block that is ready; false when there was none. */
@@ -521,18 +440,6 @@ static void *receive_flow(void *arg)
 
 /* ---- result ---- */
 
-static double percentile(const struct receiver *rx, double p)
-{
-	uint64_t want = (uint64_t)((double)rx->received * p), sum = 0;
-
-	for (unsigned i = 0; i < HIST_LEN; i++) {
-		sum += rx->hist[i];
-		if (sum > want)
-			return bucket_us(i);
-	}
-	return (double)rx->latency_max / 1e3;
-}
-
 static void print_receiver(const struct run *r, struct receiver *rx)
 {
 	double s = (double)(rx->last_ns - rx->first_ns) / 1e9;
@@ -549,9 +456,9 @@ static void print_receiver(const struct run *r, struct receiver *rx)
 	       (unsigned long long)rx->duplicates, (unsigned long long)rx->reordered,
 	       (unsigned long long)rx->bad, (unsigned long long)rx->tagged,
 	       (unsigned long long)rx->ring_dropped, s, pps, pps * r->size * 8 / 1e6);
-	printf("\"latency_us\":{\"p50\":%.2f,\"p90\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"max\":%.2f}}",
-	       percentile(rx, 0.5), percentile(rx, 0.9), percentile(rx, 0.99),
-	       percentile(rx, 0.999), (double)rx->latency_max / 1e3);
+	printf("\"latency_us\":");
+	hist_print(&rx->latency);
+	printf("}");
 }
 
 static void print_result(struct run *r)
