@@ -25,6 +25,7 @@
 
 #define FRAME_HDR_LEN 14u
 #define FRAME_TAG_LEN 4u
+#define FRAME_TAGGED_MIN (FRAME_HDR_LEN + FRAME_TAG_LEN + 2u) /* as skb_vlan_untag() wants it */
 #define FRAME_MAX 65550u /* longest frame without tags: 64 KiB and an Ethernet header */
 #define FRAME_TAIL_MAX 20u
 #define BATCH_MAX 64u
@@ -107,17 +108,15 @@ struct txq {
 	struct txq_entry entry[BATCH_MAX];
 };
 
-/*
- * Allocates the arena of @b. Returns 0 or -ENOMEM. batch_fini() releases it and accepts an empty batch.
- */
+/* Allocates the arena of @b. Returns 0 or -ENOMEM. batch_fini() releases it and accepts an empty batch. */
 int batch_init(struct batch *b);
 void batch_fini(struct batch *b);
 
 /*
  * Lifts an in-band outer tag (0x8100 or 0x88a8) of @f into @f->kept by moving the two addresses up, and corrects
- * len, total and the virtio header's offsets, as skb_vlan_untag() does. A frame without one is unchanged, one
- * too short to hold the tag's four bytes and a type is left as it is (the kernel drops it: DROP_MALFORMED).
- * @f->data must be writable. Returns DROP_NONE or DROP_MALFORMED.
+ * len, total and the virtio header's offsets, as skb_vlan_untag() does. A frame without one is unchanged. One
+ * with a tag but shorter than FRAME_TAGGED_MIN bytes is refused as the kernel refuses it. @f->data must be
+ * writable. Returns DROP_NONE or DROP_MALFORMED.
  */
 enum drop frame_lift_tag(struct frame *f);
 
@@ -126,6 +125,13 @@ static inline uint32_t frame_wire_len(const struct frame *f, bool tagged)
 {
 	return f->total + (f->kept.tpid ? FRAME_TAG_LEN : 0) + (tagged ? FRAME_TAG_LEN : 0);
 }
+
+/* Writes the tags that egress writes, [tag if @tagged][kept], at @out; returns how many bytes: 0, 4 or 8. */
+unsigned frame_write_tags(const struct frame *f, bool tagged, uint8_t *out);
+/* Describes bytes @from..@from+@len of @f, cut at its end, in @iov[1 + FRAME_TAIL_MAX]; returns how many it used. */
+unsigned frame_slice(const struct frame *f, uint32_t from, uint32_t len, struct iovec *iov);
+/* Copies bytes @from..@from+@len of @f, which it must have, to @dst. */
+void frame_copy(const struct frame *f, uint32_t from, uint32_t len, uint8_t *dst);
 
 /* A frame as egress writes it: virtio header and vectors. */
 #define WIRE_IOV_MAX (4u + FRAME_TAIL_MAX)
@@ -137,10 +143,8 @@ struct wire {
 	struct iovec iov[WIRE_IOV_MAX]; /* iov[0] is left for the driver's own header */
 };
 
-/*
- * Describes @f as it is to be written: addresses, tags, rest, tail. No byte is copied but the tags. csum_start and
- * hdr_len count the tags. @w refers to @f's buffers. iov[0] is set to {NULL, 0} for the driver to fill in.
- */
+/* Describes @f as it is to be written: addresses, tags, rest, tail. No byte is copied but the tags. csum_start and
+ * hdr_len count the tags. @w refers to @f's buffers. iov[0] is set to {NULL, 0} for the driver to fill in. */
 void wire_build(struct wire *w, const struct frame *f, bool tagged);
 
 #endif
