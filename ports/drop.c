@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "ports/drop.h"
 
-static const char *const words[] = {
-	"none",
-#define X(name, word, text) word,
-	DROP_REASONS(X)
-#undef X
-};
+#define WORD(name, word, text) word,
+#define TEXT(name, word, text) text,
 
-static const char *const texts[] = {
-	"not dropped",
-#define X(name, word, text) text,
-	DROP_REASONS(X)
-#undef X
-};
+static const char *const words[DROP_MAX] = { "none", DROP_REASONS(WORD) };
+static const char *const texts[DROP_MAX] = { "not dropped", DROP_REASONS(TEXT) };
 
 const char *drop_word(enum drop reason)
 {

@@ -17,9 +17,9 @@
 
 static struct {
 	enum log_level level;
-	bool known;      /* `journal` was looked up */
-	bool journal;    /* standard error is systemd's journal */
-	unsigned lost;   /* lines not written because the reader is behind */
+	bool known;    /* `journal` was looked up */
+	bool journal;  /* standard error is systemd's journal */
+	unsigned lost; /* lines not written because the reader is behind */
 } logger = { .level = LOG_LEVEL_NOTICE };
 
 void log_set_level(enum log_level level)
@@ -27,7 +27,8 @@ void log_set_level(enum log_level level)
 	logger.level = level;
 }
 
-/* JOURNAL_STREAM is "device:inode" of the journal's socket; it stays in the environment when we are redirected. */
+/* JOURNAL_STREAM is "device:inode" of the journal's socket; it stays in the environment when we are
+ * redirected. */
 static bool to_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

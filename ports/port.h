@@ -69,7 +69,7 @@ struct port_option {
 /* A port as the user wrote it: `kind:address,option=value`, taken apart and checked against the option table. */
 struct port_spec {
 	const struct port_ops *ops;   /* NULL for the bare-name form until it is resolved */
-	char name[PORT_NAME_MAX];     /* name= or derived */
+	char name[PORT_NAME_MAX];     /* name= or the interface's; "": the host makes one of kind and number */
 	char address[256];            /* interface name, path, host:port; "" if the kind needs none */
 	unsigned n_options;
 	struct {
@@ -81,7 +81,7 @@ struct port_spec {
 
 struct port_ops {
 	const char *kind;    /* "tap" */
-	const char *address; /* what stands after the colon, for --help: "NAME"; NULL = nothing */
+	const char *address; /* what stands after the colon, for --help: "NAME", "[FILE]" if optional; NULL = nothing */
 	const char *help;    /* one line */
 	bool interface;      /* address is an interface name (checked as one; the port's default name) */
 	bool local_mac;      /* the interface's MAC is an address of the switch (packet ports, host port) */
@@ -144,7 +144,7 @@ uint64_t port_spec_number(const struct port_spec *spec, const char *name, uint64
 /* Returns the text of option @name in @spec or NULL. */
 const char *port_spec_text(const struct port_spec *spec, const char *name);
 
-/* Checks that @name can name a port: 1..15 bytes, no '/', no ':', no ',', no white space, not "." or "..". */
+/* Checks that @name can name a port: 1..15 bytes, no '/', ':', ',', '%', no white space, not "." or "..". */
 int port_name_check(const char *name, struct error *err);
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kinds: the kinds of port this build has, and the parser of port descriptions that works on any such table.
+ *
+ * A new driver adds its line here and one in port.c. The surprising rule: ports/spec.c is part of the pure core and
+ * knows no driver; whoever calls it hands in the table. Used by port.c, the drivers and tests.
+ */
+#ifndef PORTS_KINDS_H
+#define PORTS_KINDS_H
+
+#include <stdio.h>
+
+#include "ports/port.h"
+
+extern const struct port_ops tap_ops;
+extern const struct port_ops packet_ops;
+extern const struct port_ops pcap_ops;
+extern const struct port_ops mem_ops;
+
+/* Options that every kind of port has: the switch's own, not a driver's. Ends with name = NULL. */
+extern const struct port_option port_common_options[];
+
+/* As port_spec_parse() with the kinds of @kinds, NULL-terminated. */
+int port_spec_parse_kinds(const char *text, const struct port_ops *const *kinds, struct port_spec *spec,
+			  struct error *err);
+
+/* Prints every kind with its options to @out, for --help. */
+void port_help_print(FILE *out);
+
+#endif
