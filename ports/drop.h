@@ -16,8 +16,8 @@
 	X(VNET, "vnet", "bad virtio-net header (checksum or segmentation request)")                          \
 	X(BAD_SOURCE, "bad_source", "source address is zero or a group address")                             \
 	X(RESERVED, "reserved", "reserved link-local group address, not forwarded by bridges")               \
-	X(STATE, "state", "ingress port is not forwarding")                                                  \
-	X(VLAN, "vlan", "VLAN is not allowed on the ingress port")                                           \
+	X(STATE, "state", "port is not forwarding")                                                  \
+	X(VLAN, "vlan", "its VLAN is not allowed on the port")                                           \
 	X(LOCKED, "locked", "ingress port is locked and the source is not authorised")                       \
 	X(LIMIT, "limit", "over a configured rate or number")                                                \
 	X(GUARD, "guard", "refused by a guard of the ingress port")                                          \

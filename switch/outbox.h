@@ -42,6 +42,7 @@ struct event {
 struct outbox {
 	struct portset busy;              /* ports whose queue is not empty */
 	struct txq *txq[PORT_MAX];        /* NULL where there is no port */
+	uint64_t lost;                    /* events for which there was no room */
 	unsigned n_events;
 	struct event event[OUTBOX_EVENTS];
 };
@@ -55,13 +56,22 @@ int outbox_port_add(struct outbox *out, uint16_t port);
 /* Releases them; the queue must be empty. Harmless when there are none. */
 void outbox_port_del(struct outbox *out, uint16_t port);
 
-/* Appends @event; the caller has made sure of room, an event too many is dropped. */
+/* Appends @event, or counts it as lost when the list is full. */
 void outbox_event(struct outbox *out, const struct event *event);
 
-/* Returns whether one more frame, sent to every port, and the news it can cause would fit. */
-static inline bool outbox_has_room(const struct outbox *out, unsigned frames_so_far)
+/* Appends what an FDB call left in @changes. */
+void outbox_fdb_changes(struct outbox *out, const struct fdb_changes *changes);
+
+/* Returns how many frames (0..BATCH_MAX), each sent to every port and causing news, are sure to fit. */
+unsigned outbox_room(const struct outbox *out);
+
+/* Appends @f for egress port @port, which has a queue with room, to be sent with its tag or not. */
+static inline void outbox_add(struct outbox *out, uint16_t port, const struct frame *f, bool tagged)
 {
-	return frames_so_far < BATCH_MAX && out->n_events + 4 <= OUTBOX_EVENTS;
+	struct txq *q = out->txq[port];
+
+	q->entry[q->n++] = (struct txq_entry){ .frame = f, .tagged = tagged };
+	portset_add(&out->busy, port);
 }
 
 #endif
