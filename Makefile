@@ -22,7 +22,7 @@ CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 # The pure core first, then the drivers, then the process (design: a folder knows only those to its left).
 CORE = $(patsubst %.c,$(BUILD)/%.o,$(wildcard vlan/*.c fdb/*.c ports/frame.c ports/drop.c ports/offload.c \
-	ports/segment.c ports/spec.c ports/error.c switch/*.c))
+	ports/csum.c ports/headers.c ports/spec.c ports/error.c switch/*.c))
 PORTS = $(filter-out $(CORE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard ports/*.c)))
 DAEMON = $(patsubst %.c,$(BUILD)/%.o,$(wildcard switch/daemon/*.c))
 CTL = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/uswitchctl/*.c))

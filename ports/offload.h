@@ -26,12 +26,15 @@ enum offload_cap {
 };
 #define OFFLOAD_ALL 0x1fu
 
+#define OFFLOAD_USO_SEGMENTS 128u /* as many as the kernel allows (UDP_MAX_SEGMENTS) */
+
 /*
- * Checks @f's virtio header against its bytes once at ingress, as virtio_net_hdr_to_skb() would: offsets inside the
- * head, known types, gso_size not 0, and hdr_len recomputed as the end of the transport header. Parses through
- * `kept`-style in-band inner tags and IPv6 extension headers. A frame without requests always passes; DATA_VALID
- * alone is kept. Returns DROP_NONE or DROP_VNET. May rewrite f->vnet (a GSO frame no longer than one segment
- * becomes a plain one).
+ * Checks @f's virtio header against its bytes once at ingress, after frame_lift_tag(), as virtio_net_hdr_to_skb()
+ * would: known types, gso_size not 0, offsets inside the frame and not before the transport header; and makes it
+ * canonical: hdr_len is the end of the transport header of a GSO frame and 0 otherwise, a GSO frame no longer than
+ * one segment becomes a plain one, a TCP GSO frame without VNET_NEEDS_CSUM gets it and its pseudo-header sum (so
+ * @f->data must be writable), an SCTP checksum, which the header cannot describe, is completed. hdr_len is never a
+ * reason to refuse, nor is a GSO frame that is encapsulated. Returns DROP_NONE or DROP_VNET.
  */
 enum drop offload_check(struct frame *f);
 
@@ -51,30 +54,37 @@ static inline bool offload_fits(const struct frame *f, uint32_t caps)
 	return (want & ~caps) == 0;
 }
 
-#define OFFLOAD_HEAD_MAX 256u /* longest headers, tags included, that can be segmented */
+#define OFFLOAD_HEAD_MAX 384u /* longest headers, tags included, that can be finished */
 
-/* Cuts and completes one frame for one port. */
+/* Cuts and completes one frame for one port. All but `head` is private. */
 struct offload {
 	const struct frame *frame;
 	bool tagged;
-	uint32_t caps;
-	uint32_t hdr;  /* header bytes in front of each segment, without lifted tags; 0 = not segmented */
-	uint32_t at;   /* payload bytes done */
-	uint32_t seg;  /* segments done */
-	bool end;
+	bool end;      /* no more frames */
+	uint8_t tcp_flags; /* of the super-frame */
+	uint8_t version;   /* 4 or 6: cut; 0 = one frame */
+	uint16_t pseudo;   /* sum of the pseudo-header without the length */
+	uint16_t id;       /* IPv4 identification of the next piece */
+	uint32_t seq;      /* TCP sequence number of the next piece */
+	uint32_t hdr;      /* header bytes of the frame that `head` replaces; 0 = the frame goes as it is */
+	uint32_t head_len; /* bytes in head: hdr and the tags */
+	uint32_t net;      /* offset of the IP header in head */
+	uint32_t l4;       /* offset of the TCP or UDP header in head */
+	uint32_t at;       /* bytes of the frame done */
 	uint8_t head[OFFLOAD_HEAD_MAX];
 };
 
 /*
  * Starts turning @f (which passed offload_check()) into frames for a port with @caps. @tagged as for wire_build().
- * Returns DROP_NONE, or DROP_OFFLOAD when it cannot be done (headers longer than OFFLOAD_HEAD_MAX or than the head).
+ * Returns DROP_NONE, or DROP_OFFLOAD when it cannot be done: headers longer than OFFLOAD_HEAD_MAX, or a GSO frame
+ * whose headers are not {tags, IPv4 or IPv6 with extension headers, TCP or UDP}.
  */
 enum drop offload_begin(struct offload *o, const struct frame *f, bool tagged, uint32_t caps);
 
 /*
  * Describes the next frame in @w; its vectors refer to @o and the frame and stay valid until the next call. TCP:
  * sequence numbers, IP id, lengths, FIN/PSH only on the last, CWR only on the first; UDP: lengths; checksums all
- * complete, a computed UDP checksum of 0 written as 0xffff. Returns false when there are no more.
+ * complete, a computed checksum of 0 written as 0xffff. Returns false when there are no more.
  */
 bool offload_next(struct offload *o, struct wire *w);
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * headers: where the network and transport headers of a frame are.
+ *
+ * Looks through tags that are still in the bytes and through IPv6 extension headers, and reads nothing beyond the
+ * length it is given. The surprising rule: "not IP", "goes on beyond what we see" and "broken" are different
+ * answers, because only the last one may ever cost a frame its life. Pure, no ownership.
+ */
+#ifndef PORTS_HEADERS_H
+#define PORTS_HEADERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum headers_found {
+	HEADERS_OK,      /* all of struct headers is known */
+	HEADERS_OTHER,   /* not IPv4 or IPv6; or a later fragment, which has no transport header */
+	HEADERS_PARTIAL, /* they go on beyond the bytes given, or the chain is longer than HEADERS_CHAIN_MAX */
+	HEADERS_BAD,     /* an IP header that contradicts itself */
+};
+
+#define HEADERS_CHAIN_MAX 8u /* tags, and again IPv6 extension headers */
+
+struct headers {
+	uint32_t net;       /* offset of the IP header */
+	uint32_t transport; /* offset behind it and its extension headers */
+	uint8_t version;    /* 4 or 6 */
+	uint8_t proto;      /* of the transport header */
+	bool fragment;      /* a first fragment */
+};
+
+/* Finds the headers in the @len bytes of a frame at @p, from the destination address on. */
+enum headers_found headers_parse(const uint8_t *p, uint32_t len, struct headers *h);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "ports/offload.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "ports/csum.h"
+#include "ports/headers.h"
+
+#define IPV4_MIN 20u
+#define TCP_MIN 20u
+#define TCP_CSUM 16u /* offset of the checksum in its header */
+#define UDP_LEN 8u
+#define UDP_CSUM 6u
+#define SCTP_LEN 12u
+#define SCTP_CSUM 8u
+#define GSO_BY_FRAGS UINT16_MAX /* a gso_size that means something else inside the kernel */
+
+#define TCP_FIN 0x01u
+#define TCP_PSH 0x08u
+#define TCP_CWR 0x80u
+
+/* What a gso_type asks for. */
+struct gso {
+	uint8_t version; /* 4, 6, 0 = either */
+	uint8_t proto;
+	uint8_t csum_offset;
+	uint8_t min; /* bytes of the shortest transport header */
+};
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static uint32_t get16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & UINT16_MAX);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return get16(p) << 16 | get16(p + 2);
+}
+
+/* Adds @v to @c as a 16-bit number of the packet. */
+static void sum16(struct csum *c, uint32_t v)
+{
+	uint8_t bytes[2];
+
+	put16(bytes, v);
+	csum_add(c, bytes, sizeof(bytes));
+}
+
+/* Stores the complement of @c at @p; 0 is written as 0xffff, which is the same number and for UDP
+ * not "none". */
+static void put_csum(uint8_t *p, const struct csum *c)
+{
+	uint16_t v = (uint16_t)~csum_fold(c);
+
+	if (!v)
+		v = UINT16_MAX;
+	memcpy(p, &v, sizeof(v));
+}
+
+static bool gso_request(uint8_t gso_type, struct gso *gso)
+{
+	static const struct gso tcp4 = { 4, IPPROTO_TCP, TCP_CSUM, TCP_MIN };
+	static const struct gso tcp6 = { 6, IPPROTO_TCP, TCP_CSUM, TCP_MIN };
+	static const struct gso udp = { 0, IPPROTO_UDP, UDP_CSUM, UDP_LEN };
+
+	switch (gso_type) {
+	case VNET_GSO_TCPV4:
+	case VNET_GSO_TCPV4 | VNET_GSO_ECN:
+		*gso = tcp4;
+		return true;
+	case VNET_GSO_TCPV6:
+	case VNET_GSO_TCPV6 | VNET_GSO_ECN:
+		*gso = tcp6;
+		return true;
+	case VNET_GSO_UDP_L4:
+		*gso = udp;
+		return true;
+	}
+	return false;
+}
+
+static bool gso_matches(const struct gso *gso, const struct headers *h)
+{
+	return (!gso->version || h->version == gso->version) && h->proto == gso->proto &&
+	       !h->fragment;
+}
+
+/* The CRC of SCTP cannot be asked for in a virtio header: kernels ask for it as if it was a
+ * checksum. */
+static void complete_sctp(struct frame *f)
+{
+	struct iovec iov[1 + FRAME_TAIL_MAX];
+	uint8_t *field = f->data + f->vnet.csum_start + SCTP_CSUM;
+	uint32_t crc = UINT32_MAX;
+	unsigned n;
+
+	memset(field, 0, 4);
+	n = frame_slice(f, f->vnet.csum_start, f->total, iov);
+	for (unsigned i = 0; i < n; i++)
+		crc = csum_crc32c(crc, iov[i].iov_base, iov[i].iov_len);
+	crc = ~crc;
+	for (unsigned i = 0; i < 4; i++)
+		field[i] = (uint8_t)(crc >> 8 * i);
+	f->vnet = (struct vnet_hdr){ 0 };
+}
+
+/* Adds the addresses and the protocol, all of the pseudo-header but the length. */
+static void sum_pseudo(struct csum *c, const uint8_t *ip, const struct headers *h)
+{
+	if (h->version == 4)
+		csum_add(c, ip + 12, 8);
+	else
+		csum_add(c, ip + 8, 32);
+	sum16(c, h->proto);
+}
+
+/* Gives a TCP super-frame whose sender did not ask for a checksum (an LRO'd one) what such a
+ * request has. */
+static enum drop request_csum(struct frame *f, const struct gso *gso)
+{
+	struct csum c = { 0 };
+	struct headers h;
+	uint16_t sum;
+
+	if (gso->proto != IPPROTO_TCP || headers_parse(f->data, f->len, &h) != HEADERS_OK ||
+	    !gso_matches(gso, &h) || h.transport + TCP_MIN > f->len)
+		return DROP_VNET;
+	sum_pseudo(&c, f->data + h.net, &h);
+	sum16(&c, f->total - h.transport);
+	sum = csum_fold(&c);
+	memcpy(f->data + h.transport + TCP_CSUM, &sum, sizeof(sum));
+	f->vnet.flags = VNET_NEEDS_CSUM;
+	f->vnet.csum_start = (uint16_t)h.transport;
+	f->vnet.csum_offset = TCP_CSUM;
+	return DROP_NONE;
+}
+
+/* Checks a request for a checksum, with @gso or without (NULL). */
+static enum drop check_csum(struct frame *f, const struct gso *gso)
+{
+	const struct vnet_hdr *v = &f->vnet;
+	struct headers h;
+
+	if (v->csum_start < FRAME_HDR_LEN + IPV4_MIN ||
+	    (uint32_t)v->csum_start + v->csum_offset + 2 > f->total)
+		return DROP_VNET;
+	if (gso &&
+	    (v->csum_offset != gso->csum_offset || (uint32_t)v->csum_start + gso->min > f->total))
+		return DROP_VNET;
+	switch (headers_parse(f->data, f->len, &h)) {
+	case HEADERS_OK:
+		break;
+	case HEADERS_BAD:
+		return DROP_VNET;
+	case HEADERS_OTHER:
+	case HEADERS_PARTIAL:
+		return DROP_NONE;
+	}
+	if (v->csum_start < h.transport)
+		return DROP_VNET;
+	if (v->csum_start > h.transport) /* of something encapsulated */
+		return h.proto == IPPROTO_TCP ? DROP_VNET : DROP_NONE;
+	if (gso && !gso_matches(gso, &h))
+		return DROP_VNET;
+	if (!gso && h.proto == IPPROTO_SCTP && v->csum_offset == SCTP_CSUM &&
+	    h.transport + SCTP_LEN <= f->len)
+		complete_sctp(f);
+	return DROP_NONE;
+}
+
+/* Checks what a GSO frame says of its length and makes hdr_len exact; its checksum request was
+ * checked. */
+static enum drop check_gso(struct frame *f, const struct gso *gso)
+{
+	struct vnet_hdr *v = &f->vnet;
+	uint32_t hdr = v->csum_start + (uint32_t)gso->min;
+	uint8_t doff;
+
+	if (!v->gso_size || v->gso_size == GSO_BY_FRAGS)
+		return DROP_VNET;
+	if (gso->proto == IPPROTO_TCP) {
+		frame_copy(f, v->csum_start + 12u, 1, &doff);
+		hdr = v->csum_start + (doff >> 4) * 4u;
+		if (hdr < v->csum_start + TCP_MIN)
+			return DROP_VNET;
+	}
+	if (hdr > f->total || hdr > UINT16_MAX - 2 * FRAME_TAG_LEN)
+		return DROP_VNET;
+	v->hdr_len = (uint16_t)hdr;
+	if (f->total - hdr <= v->gso_size) {
+		v->gso_type = VNET_GSO_NONE;
+		v->gso_size = 0;
+		v->hdr_len = 0;
+	} else if (gso->proto == IPPROTO_UDP &&
+		   f->total - hdr > v->gso_size * OFFLOAD_USO_SEGMENTS) {
+		return DROP_VNET;
+	}
+	return DROP_NONE;
+}
+
+enum drop offload_check(struct frame *f)
+{
+	struct vnet_hdr *v = &f->vnet;
+	bool is_gso = v->gso_type != VNET_GSO_NONE;
+	enum drop drop = DROP_NONE;
+	struct gso gso;
+
+	if (!is_gso && !(v->flags & VNET_NEEDS_CSUM)) {
+		*v = (struct vnet_hdr){ .flags = v->flags & VNET_DATA_VALID };
+		return DROP_NONE;
+	}
+	v->flags &= VNET_NEEDS_CSUM | VNET_DATA_VALID;
+	if (is_gso && !gso_request(v->gso_type, &gso))
+		return DROP_VNET;
+	if (!is_gso)
+		v->gso_size = v->hdr_len = 0;
+	if (!(v->flags & VNET_NEEDS_CSUM))
+		drop = request_csum(f, &gso);
+	else
+		drop = check_csum(f, is_gso ? &gso : NULL);
+	if (!drop && is_gso)
+		drop = check_gso(f, &gso);
+	return drop;
+}
+
+/* Prepares `head` for cutting; the frame's first hdr_len bytes are in it. */
+static enum drop begin_gso(struct offload *o, unsigned n_tags)
+{
+	const struct vnet_hdr *v = &o->frame->vnet;
+	struct csum c = { 0 };
+	struct headers h;
+	struct gso gso;
+	uint8_t *l4;
+
+	if (headers_parse(o->head, o->head_len, &h) != HEADERS_OK ||
+	    !gso_request(v->gso_type, &gso) || !gso_matches(&gso, &h) ||
+	    h.transport != v->csum_start + n_tags)
+		return DROP_OFFLOAD;
+	o->version = h.version;
+	o->net = h.net;
+	o->l4 = h.transport;
+	l4 = o->head + o->l4;
+	if (h.version == 4)
+		o->id = (uint16_t)get16(o->head + o->net + 4);
+	if (gso.proto == IPPROTO_TCP) {
+		o->seq = get32(l4 + 4);
+		o->tcp_flags = l4[13];
+	}
+	/* the sender's sum has the length of all; take it away */
+	csum_add(&c, l4 + v->csum_offset, 2);
+	sum16(&c, ~(o->frame->total - v->csum_start) & UINT16_MAX);
+	o->pseudo = csum_fold(&c);
+	return DROP_NONE;
+}
+
+enum drop offload_begin(struct offload *o, const struct frame *f, bool tagged, uint32_t caps)
+{
+	const struct vnet_hdr *v = &f->vnet;
+	unsigned n_tags;
+
+	o->frame = f;
+	o->tagged = tagged;
+	o->end = false;
+	o->version = 0;
+	o->hdr = 0;
+	if (offload_fits(f, caps))
+		return DROP_NONE;
+	o->hdr = v->gso_type ? v->hdr_len : (uint32_t)v->csum_start + v->csum_offset + 2;
+	o->at = o->hdr;
+	if (o->hdr + 2 * FRAME_TAG_LEN > OFFLOAD_HEAD_MAX)
+		return DROP_OFFLOAD;
+	frame_copy(f, 0, 12, o->head);
+	n_tags = frame_write_tags(f, tagged, o->head + 12);
+	frame_copy(f, 12, o->hdr - 12, o->head + 12 + n_tags);
+	o->head_len = o->hdr + n_tags;
+	o->l4 = v->csum_start + n_tags;
+	return v->gso_type ? begin_gso(o, n_tags) : DROP_NONE;
+}
+
+/* Writes what differs from piece to piece: lengths, id, sequence number, flags; and the IP
+ * checksum. */
+static void edit_headers(struct offload *o, uint32_t len)
+{
+	uint8_t *ip = o->head + o->net, *l4 = o->head + o->l4;
+	bool first = o->at == o->hdr;
+	struct csum c = { 0 };
+
+	if (o->version == 4) {
+		put16(ip + 2, o->head_len - o->net + len);
+		put16(ip + 4, o->id++);
+		put16(ip + 10, 0);
+		csum_add(&c, ip, (ip[0] & 15u) * 4);
+		put16(ip + 10, 0);
+		memcpy(ip + 10, &(uint16_t){ (uint16_t)~csum_fold(&c) }, 2);
+	} else {
+		put16(ip + 4, o->head_len - o->net - 40 + len);
+	}
+	if (o->frame->vnet.csum_offset == UDP_CSUM) {
+		put16(l4 + 4, UDP_LEN + len);
+		return;
+	}
+	put32(l4 + 4, o->seq);
+	o->seq += len;
+	l4[13] = o->tcp_flags;
+	if (!first)
+		l4[13] &= (uint8_t)~TCP_CWR;
+	if (!o->end)
+		l4[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+}
+
+bool offload_next(struct offload *o, struct wire *w)
+{
+	const struct frame *f = o->frame;
+	struct csum c = { 0 };
+	uint32_t len;
+	uint8_t *field;
+
+	if (o->end)
+		return false;
+	if (!o->hdr) {
+		wire_build(w, f, o->tagged);
+		o->end = true;
+		return true;
+	}
+	len = f->total - o->at;
+	if (o->version && len > f->vnet.gso_size)
+		len = f->vnet.gso_size;
+	o->end = o->at + len == f->total;
+	field = o->head + o->l4 + f->vnet.csum_offset;
+	if (o->version) {
+		edit_headers(o, len);
+		memcpy(field, &o->pseudo, sizeof(o->pseudo));
+		sum16(&c, o->head_len - o->l4 + len);
+	}
+	w->vnet = (struct vnet_hdr){ 0 };
+	w->len = o->head_len + len;
+	w->iov[0] = (struct iovec){ NULL, 0 };
+	w->iov[1] = (struct iovec){ o->head, o->head_len };
+	w->n_iov = 2 + frame_slice(f, o->at, len, &w->iov[2]);
+	csum_add(&c, o->head + o->l4, o->head_len - o->l4);
+	for (unsigned i = 2; i < w->n_iov; i++)
+		csum_add(&c, w->iov[i].iov_base, w->iov[i].iov_len);
+	put_csum(field, &c);
+	o->at += len;
+	return true;
+}
