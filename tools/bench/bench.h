@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the measuring programs share: opening a socket in a named network namespace, the clock,
  * and a latency histogram. Times are nanoseconds of CLOCK_REALTIME, because that is the clock

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * flowgen: send numbered Ethernet frames on one interface, count them on others.
  *
@@ -116,7 +117,7 @@ static uint32_t station(const struct run *r, uint64_t seq, uint64_t salt, uint32
 {
 	if (!r->random)
 		return (uint32_t)(seq % n);
-	return (uint32_t)(((mix(seq + salt) >> 32) * n) >> 32);
+	return (uint32_t)(((mix(seq + salt + ((uint64_t)r->flow << 44)) >> 32) * n) >> 32);
 }
 
 static void put_addresses(const struct run *r, uint8_t *frame, uint64_t seq)
@@ -487,7 +488,7 @@ static const char usage[] =
 	"  -S N     source addresses      -D N     destination addresses\n"
 	"  -R       pick them at random   -T KIND  send to station, broadcast or unknown\n"
 	"  -v VID   802.1Q tag            -b N     frames a system call, 1 to 256\n"
-	"  -x       the other direction   -f ID    flow number, different for runs at the same time\n"
+	"  -x       the other direction   -f ID    flow number: what receivers look for; the seed of -R\n"
 	"  -P       do not announce the destination stations first\n"
 	"  -c CPU   pin the sender        -C CPU   pin the receiver\n";
 

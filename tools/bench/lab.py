@@ -95,12 +95,22 @@ class Lab:
     def start(self, *args, ns=None, env=None):
         """Starts a process that lives until stop() or close(); its output goes to a file."""
         self.commands.append(shlex.join(str(a) for a in args).replace(self.dir, "$DIR"))
-        log = open(f"{self.dir}/log{len(self.children)}", "w+", encoding="utf-8")
+        log = open(f"{self.dir}/log{len(self.commands)}", "a+", encoding="utf-8")
         child = subprocess.Popen(self.argv(args, ns), stdin=subprocess.PIPE, stdout=log,
                                  stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         child.log = log
         self.children.append(child)
         return child
+
+    def tell(self, *args, ns=None):
+        """Runs a command that belongs to what has to be done to build the switch: it is noted."""
+        self.commands.append(shlex.join(str(a) for a in args).replace(self.dir, "$DIR"))
+        return self.call(*args, ns=ns)
+
+    def output(self, child):
+        """What a started process has written so far."""
+        child.log.seek(0)
+        return child.log.read()
 
     def stop(self, child):
         if child.poll() is None:
@@ -120,8 +130,7 @@ class Lab:
         end = time.monotonic() + seconds
         while not ready():
             if child and child.poll() is not None:
-                child.log.seek(0)
-                raise Failed(f"{what}: {shlex.join(child.args)} ended: {child.log.read()[-300:]}")
+                raise Failed(f"{what}: {shlex.join(child.args)} ended: {self.output(child)[-300:]}")
             if time.monotonic() > end:
                 raise Failed(f"{what}: not there after {seconds} s")
             time.sleep(0.002)

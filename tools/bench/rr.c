@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * rr: round-trip time of ICMP echo, as ping measures it, with percentiles.
  *

@@ -77,12 +77,12 @@ class Uswitch(Switch):
     def version(self):
         return first_line(self.path, "--version")
 
-    def run(self, lab, ports):
+    def run(self, lab, ports, env=None):
         args = [a for p in ports for a in ("-p", f"{self.kind}:{p}")]
         if lab.stations > DEFAULT_FDB / 2:
             args += ["--fdb-size", 2 * 2 ** lab.stations.bit_length()]
         socket = f"{lab.dir}/uswitch.sock"
-        child = lab.start(self.path, *args, "-S", socket, ns="sw")
+        child = lab.start(self.path, *args, "-S", socket, ns="sw", env=env)
         lab.wait_for("control socket", lambda: os.path.exists(socket), child)
         self.pids = [child.pid]
 
@@ -119,4 +119,77 @@ class VdeSwitch(Switch):
         self.pids = [child.pid]
 
 
-ALL = [DirectVeth, KernelBridge, UswitchPacket, UswitchTap, VdeSwitch]
+class OvsPacket(Switch):
+    """Userspace datapath, each port an AF_PACKET socket."""
+
+    name = "OVS AF_PACKET"
+    note = "hosts' checksum and segmentation offloads off, without which it passes no TCP"
+    program = "ovs-vswitchd"
+    kind = "system"
+    config = []
+    tso = False
+
+    def missing(self):
+        return super().missing() or ("ovsdb-server is not installed"
+                                     if not shutil.which("ovsdb-server") else None)
+
+    def build(self, lab):
+        env = {"OVS_RUNDIR": lab.dir, "OVS_LOGDIR": lab.dir, "OVS_DBDIR": lab.dir}
+        ports, db = lab.veths(), f"unix:{lab.dir}/db.sock"
+        lab.call("ovsdb-tool", "create", f"{lab.dir}/conf.db",
+                 "/usr/share/openvswitch/vswitch.ovsschema")
+        server = lab.start("ovsdb-server", f"{lab.dir}/conf.db", f"--remote=p{db}",
+                           f"--unixctl={lab.dir}/db.ctl", env=env)
+        lab.wait_for("ovsdb-server", lambda: os.path.exists(f"{lab.dir}/db.sock"), server)
+        lab.tell("ovs-vsctl", f"--db={db}", "--no-wait", "init", *self.config)
+        daemon = lab.start(self.program, db, f"--unixctl={lab.dir}/vs.ctl", ns="sw", env=env)
+        size = max(8192, 2 * lab.stations)
+        lab.tell("ovs-vsctl", f"--db={db}", "add-br", "br0", "--", "set", "bridge", "br0",
+                 "datapath_type=netdev", f"other-config:mac-table-size={size}")
+        for p in ports:
+            lab.tell("ovs-vsctl", f"--db={db}", "add-port", "br0", p, "--", "set",
+                     "interface", p, f"type={self.kind}")
+        if not self.tso:
+            lab.offloads_off()
+        self.pids = [server.pid, daemon.pid]
+
+
+class OvsPacketTso(OvsPacket):
+    """The build with DPDK, whose userspace TSO also covers AF_PACKET ports; DPDK stays off."""
+
+    name = "OVS AF_PACKET TSO"
+    note = "userspace-tso-enable, which its manual calls experimental; hosts' offloads on"
+    program = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+    config = ["--", "set", "Open_vSwitch", ".", "other_config:userspace-tso-enable=true"]
+    tso = True
+
+
+class OvsXdp(OvsPacket):
+    name = "OVS AF_XDP"
+    kind = "afxdp"
+    note = "polls on one core of its own; hosts' offloads off, without which it passes no TCP"
+
+
+class TestpmdPacket(Switch):
+    name = "testpmd AF_PACKET"
+    note = ("DPDK's forwarder, no switching: what its AF_PACKET rings can do; polls on one core of "
+            "its own; hosts' offloads off, its buffers hold no longer frames")
+    program = "dpdk-testpmd"
+    max_hosts = 2
+
+    def version(self):
+        return "DPDK " + first_line("dpkg-query", "-W", "-f", "${Version}", "dpdk-dev")
+
+    def build(self, lab):
+        vdevs = [f"--vdev=net_af_packet{i},iface={p},framesz=2048,blocksz=4096,framecnt=1024,"
+                 "qpairs=1,qdisc_bypass=1" for i, p in enumerate(lab.veths())]
+        child = lab.start(self.program, "--no-huge", "-m", 256, "--no-pci", "--no-shconf", *vdevs,
+                          "--", "--forward-mode=io", "--auto-start", "--total-num-mbufs=16384",
+                          "--nb-cores=1", "--stats-period=60", ns="sw")
+        lab.wait_for("testpmd", lambda: "statistics" in lab.output(child), child)
+        lab.offloads_off()
+        self.pids = [child.pid]
+
+
+ALL = [DirectVeth, KernelBridge, UswitchPacket, UswitchTap, VdeSwitch, OvsPacket, OvsPacketTso,
+       OvsXdp, TestpmdPacket]

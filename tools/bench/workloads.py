@@ -49,20 +49,17 @@ def flowgen(lab, sender, receivers, *options, seconds):
 
 def tcp(lab, seconds, streams=1):
     server = lab.start("iperf3", "-s", "-1", "-p", 5201, "--forceflush", ns="h2")
-
-    def listening():
-        server.log.seek(0)
-        return "listening" in server.log.read()
-
     try:
-        lab.wait_for("iperf3", listening, server)
+        lab.wait_for("iperf3", lambda: "listening" in lab.output(server), server)
         cpu = busy_seconds()
-        end = json.loads(lab.call("iperf3", "-c", "10.77.0.2", "-p", 5201, "-t", seconds, "-P",
-                                  streams, "-J", ns="h1", timeout=seconds + 20))["end"]
+        out = json.loads(lab.call("iperf3", "-c", "10.77.0.2", "-p", 5201, "-t", seconds, "-P",
+                                  streams, "-J", ns="h1", timeout=seconds + 20, check=False))
         cpu = busy_seconds() - cpu
     finally:
         lab.stop(server)
-    got = end["sum_received"]
+    if "error" in out:
+        raise Failed(f"iperf3: {out['error']}")
+    got = out["end"]["sum_received"]
     return got["bits_per_second"] / 1e9, cpu / max(got["bytes"] / 1e9, 1e-9)
 
 
@@ -113,8 +110,7 @@ def both60(lab, s):
     other = lab.start("flowgen", "-x", "-f", 2, "-i", lab.port(2), "-o", lab.port(1), "-t", s)
     one = flowgen(lab, 1, [2], seconds=s)
     lab.wait_for("second flowgen", lambda: other.poll() is not None, seconds=s + 10)
-    other.log.seek(0)
-    two = json.loads(other.log.read())
+    two = json.loads(lab.output(other))
     lab.stop(other)
     return {"both60": (one["rx"][0]["pps"] + two["rx"][0]["pps"]) / 1e3}
 
