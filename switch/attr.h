@@ -110,5 +110,7 @@ char *attr_print(const struct attr *attr, uint64_t value, char *text, size_t siz
 
 /* Returns the kernel's word for @state ("forwarding"). */
 const char *port_state_word(enum port_state state);
+/* Returns the word for @accept ("untagged"). */
+const char *port_accept_word(enum port_accept accept);
 
 #endif
