@@ -15,6 +15,26 @@ const struct port_option port_common_options[] = {
 	  .type = PORT_OPT_TEXT,
 	  .help = "the port's name, 1..15 bytes (default: the interface's name, "
 		  "else the type and a number)" },
+	/* VLAN modes: switch/command.c takes these out of the spec again and expands them */
+	{ .name = "access",
+	  .type = PORT_OPT_NUMBER,
+	  .min = 1,
+	  .max = 4094,
+	  .help = "only VLAN N, untagged; turns vlan_filtering on as trunk and qinq do" },
+	{ .name = "trunk", .type = PORT_OPT_TEXT, .help = "VLANs carried tagged: 10-20+30" },
+	{ .name = "native",
+	  .type = PORT_OPT_NUMBER,
+	  .min = 1,
+	  .max = 4094,
+	  .help = "with trunk: the VLAN of untagged frames (default: they are dropped)" },
+	{ .name = "qinq",
+	  .type = PORT_OPT_NUMBER,
+	  .min = 1,
+	  .max = 4094,
+	  .help = "a customer's port: everything goes into service VLAN N; needs vlan_protocol 802.1ad" },
+	{ .name = "accept",
+	  .type = PORT_OPT_TEXT,
+	  .help = "all, tagged or untagged: frames let in while vlan_filtering is on" },
 	{ .name = NULL },
 };
 
@@ -86,7 +106,22 @@ static int parse_number(const struct port_option *option, const char *value, uin
 	return 0;
 }
 
-/* Sets the value of the last option of @spec from @word, `key` or `key=value`. */
+/* Returns whether @value is one of @words, "a|b|c". */
+static bool is_word(const char *words, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (const char *w = words; len; w++) {
+		if (strcspn(w, "|") == len && !strncmp(w, value, len))
+			return true;
+		w += strcspn(w, "|");
+		if (!*w)
+			break;
+	}
+	return false;
+}
+
+/* Sets the value of option @i of @spec from @word, `key` or `key=value`. */
 static int parse_value(struct port_spec *spec, unsigned i, const struct port_option *option,
 		       const char *word, struct error *err)
 {
@@ -107,6 +142,8 @@ static int parse_value(struct port_spec *spec, unsigned i, const struct port_opt
 	case PORT_OPT_TEXT:
 		if (!value || !value[1])
 			ret = error_set(err, -EINVAL, "%s= needs a value", option->name);
+		else if (option->words && !is_word(option->words, value + 1))
+			ret = error_set(err, -EINVAL, "%.64s: must be one of %s", word, option->words);
 		else
 			memcpy(text, value + 1, strlen(value)); /* with the NUL; no longer than word */
 		break;
