@@ -49,15 +49,20 @@ static void print_help_line(FILE *out, int indent, const char *word, const char 
 
 static void print_options(FILE *out, const struct port_option *options)
 {
-	static const char *const values[] = {
-		[PORT_OPT_FLAG] = "[=on|off]",
-		[PORT_OPT_NUMBER] = "=N",
-		[PORT_OPT_TEXT] = "=TEXT",
-	};
-	char word[64];
+	char word[64] = "";
 
 	for (const struct port_option *o = options; o && o->name; o++) {
-		snprintf(word, sizeof(word), "%s%s", o->name, values[o->type]);
+		switch (o->type) {
+		case PORT_OPT_FLAG:
+			snprintf(word, sizeof(word), "%s[=on|off]", o->name);
+			break;
+		case PORT_OPT_NUMBER:
+			snprintf(word, sizeof(word), "%s=N", o->name);
+			break;
+		case PORT_OPT_TEXT:
+			snprintf(word, sizeof(word), "%s=%s", o->name, o->words ? o->words : "TEXT");
+			break;
+		}
 		print_help_line(out, 6, word, o->help);
 	}
 }
@@ -77,6 +82,6 @@ void port_help_print(FILE *out)
 		print_help_line(out, 2, word, ops->help);
 		print_options(out, ops->options);
 	}
-	print_help_line(out, 2, "every port", "");
+	fputs("  every port\n", out);
 	print_options(out, port_common_options);
 }

@@ -63,6 +63,7 @@ struct port_option {
 	const char *name;
 	enum port_option_type type;
 	uint64_t min, max;
+	const char *words; /* PORT_OPT_TEXT: what it may be, "share|drop"; NULL = anything */
 	const char *help; /* "MTU of the interface that is created, 68..65521 (default 1500)" */
 };
 
@@ -125,7 +126,6 @@ extern const struct port_ops *const port_kinds[];
 
 /* Returns the kind named @kind, or NULL. */
 const struct port_ops *port_kind(const char *kind);
-
 /*
  * Takes @text (`NAME`, `KIND:ADDRESS`, each with `,option=value`...) apart into @spec and checks it against the
  * kind's table. For the bare form spec->ops is NULL, options are kept unchecked as text until port_spec_resolve().

@@ -34,7 +34,8 @@ const struct port_option port_common_options[] = {
 	  .help = "a customer's port: everything goes into service VLAN N; needs vlan_protocol 802.1ad" },
 	{ .name = "accept",
 	  .type = PORT_OPT_TEXT,
-	  .help = "all, tagged or untagged: frames let in while vlan_filtering is on" },
+	  .words = "all|tagged|untagged",
+	  .help = "frames let in while vlan_filtering is on" },
 	{ .name = NULL },
 };
 
