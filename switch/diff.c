@@ -157,10 +157,12 @@ static void diff_bridge(struct diff *d, const struct model *actual, const struct
 		     actual->attr[BRIDGE_VLAN_PROTOCOL] != wanted->attr[BRIDGE_VLAN_PROTOCOL];
 
 	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++) {
-		if (actual->attr[i] == wanted->attr[i])
-			continue;
-		/* the group address follows by itself what the lines above change */
-		if (i == BRIDGE_GROUP_ADDR && moves && !wanted->group_addr_set)
+		bool differs = actual->attr[i] != wanted->attr[i];
+
+		/* the group address follows by itself what the lines above change, unless the user has set it */
+		if (i == BRIDGE_GROUP_ADDR && moves)
+			differs = wanted->group_addr_set;
+		if (!differs)
 			continue;
 		emit(d, "", (struct verb){ .op = VERB_BRIDGE_SET, .attr = i, .value = wanted->attr[i] });
 	}
