@@ -190,9 +190,10 @@ int main(int argc, char **argv)
 	double seconds = 1, slice[SLICES];
 	uint64_t frames = 0, sent = 0;
 	uint32_t fdb_size = FDB_SIZE_DEFAULT;
+	bool ok = true;
 	int c;
 
-	while ((c = getopt(argc, argv, "s:p:t:")) != -1) {
+	while (ok && (c = getopt(argc, argv, "s:p:t:")) != -1) {
 		if (c == 's')
 			b.n_stations = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 'p')
@@ -200,9 +201,9 @@ int main(int argc, char **argv)
 		else if (c == 't')
 			seconds = atof(optarg);
 		else
-			optind = argc + 1;
+			ok = false;
 	}
-	if (optind != argc || b.n_ports < 2 || b.n_ports >= PORT_MAX || b.n_stations < b.n_ports ||
+	if (!ok || optind != argc || b.n_ports < 2 || b.n_ports >= PORT_MAX || b.n_stations < b.n_ports ||
 	    b.n_stations > FDB_SIZE_MAX / 2 || seconds <= 0) {
 		fputs("usage: core [-s STATIONS] [-p PORTS] [-t SECONDS]\n", stderr);
 		return 2;

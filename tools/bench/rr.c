@@ -109,17 +109,18 @@ int main(int argc, char **argv)
 {
 	static struct hist h, unused;
 	unsigned n = 1000, gap_us = 1000, lost = 0;
+	bool ok = true;
 	int c, fd;
 
-	while ((c = getopt(argc, argv, "n:w:")) != -1) {
+	while (ok && (c = getopt(argc, argv, "n:w:")) != -1) {
 		if (c == 'n')
 			n = (unsigned)atoi(optarg);
 		else if (c == 'w')
 			gap_us = (unsigned)atoi(optarg);
 		else
-			optind = argc;
+			ok = false;
 	}
-	if (optind != argc - 1) {
+	if (!ok || optind != argc - 1) {
 		fputs("usage: rr [NETNS:]IPV4-ADDRESS [-n COUNT] [-w MICROSECONDS between]\n", stderr);
 		return 2;
 	}
