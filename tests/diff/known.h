@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * known: the one list of differences between uswitch and a kernel bridge that are meant to be.
+ *
+ * Programs avoid what would only show one of them, or the comparison leaves it out. Whatever is not here and differs
+ * fails the test. Constant data and pure functions; used by the generator and by the comparison.
+ */
+#ifndef TESTS_DIFF_KNOWN_H
+#define TESTS_DIFF_KNOWN_H
+
+#include "tests/diff/program.h"
+
+/* X(constant, what is different, why) */
+#define KNOWN(X)                                                                                             \
+	X(NO_HOST_PORT, "without -l there is no br0: its address is no local entry, and nobody gets its frames", \
+	  "a switch without a host port has no address of its own")                                          \
+	X(TAP_ADDRESS, "the address of a TAP that uswitch holds is no local entry",                          \
+	  "the interface is the station behind the port")                                                    \
+	X(TAGGED_GIANT, "a tagged frame that is longer than MTU + 18 with its tag, and not without, is lost", \
+	  "AF_PACKET writes the tag into the frame, and the far end of the veth pair counts it")             \
+	X(HOST_TAG, "the tag of a frame that the host sends does not count towards the MTU",                 \
+	  "the kernel counts a tag that br0's sender wrote into the frame, not one that it left to br0")     \
+	X(VLAN_LOCAL, "local addresses have no entry in VLANs while VLAN filtering is off",                  \
+	  "the kernel notes every local address in every VLAN of its port, filtering or not")                \
+	X(BRIDGE_DOWN, "br0 taken down stops all forwarding",                                                \
+	  "the host port is a port like any other: taking it down affects only itself")
+
+enum known {
+#define X(name, ...) KNOWN_##name,
+	KNOWN(X)
+#undef X
+	KNOWN_MAX
+};
+
+/* Returns whether @f, sent while the ports have these MTUs, would only show a known difference. */
+bool known_frame(const struct frame *f, const uint16_t mtu[PORTS + 1], const uint16_t far_mtu[PORTS + 1],
+		 unsigned n_ports);
+
+#endif
