@@ -219,7 +219,8 @@ unsigned bridge_input(struct bridge *br, struct batch *in, unsigned from, uint64
 		if (p->drop)
 			continue;
 		fdb_prefetch(br->fdb, p->src, f[i].vid);
-		fdb_prefetch(br->fdb, p->dst, f[i].vid);
+		if (!mac_is_group(p->dst))
+			fdb_prefetch_dst(br->fdb, p->dst, f[i].vid);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		enum drop drop = forward(br, &f[i], &passage[i], now_ms, out);
