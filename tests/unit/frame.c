@@ -51,7 +51,8 @@ START_TEST(lift_tag)
 	static const uint16_t tpid[] = { TPID_8021Q, TPID_8021AD };
 	struct frame f = make(64, tpid[_i]);
 
-	f.vnet = (struct vnet_hdr){ .flags = 1, .csum_start = 38, .csum_offset = 16, .hdr_len = 58 };
+	f.vnet =
+		(struct vnet_hdr){ .flags = 1, .csum_start = 38, .csum_offset = 16, .hdr_len = 58 };
 	f.total = 1000;
 	ck_assert_int_eq(frame_lift_tag(&f), DROP_NONE);
 	ck_assert_uint_eq(f.kept.tpid, tpid[_i]);
@@ -188,7 +189,9 @@ END_TEST
 START_TEST(slices)
 {
 	struct frame f = make(14, 0x0800);
-	struct iovec tail[4] = { { bytes + 14, 1 }, { bytes, 0 }, { bytes + 15, 9 }, { bytes + 24, 6 } };
+	struct iovec tail[4] = {
+		{ bytes + 14, 1 }, { bytes, 0 }, { bytes + 15, 9 }, { bytes + 24, 6 }
+	};
 	struct iovec iov[1 + FRAME_TAIL_MAX];
 	uint8_t copy[30];
 

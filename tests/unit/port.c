@@ -30,7 +30,9 @@ static const struct port_ops wire = {
 static const struct port_ops plug = {
 	.kind = "plug", .address = "NAME", .interface = true, .options = plug_options
 };
-static const struct port_ops tape = { .kind = "tape", .address = "[FILE]", .options = tape_options };
+static const struct port_ops tape = { .kind = "tape",
+				      .address = "[FILE]",
+				      .options = tape_options };
 static const struct port_ops pipe_ops = { .kind = "pipe", .address = "PATH" };
 static const struct port_ops null_ops = { .kind = "null" };
 static const struct port_ops *const kinds[] = { &wire, &plug, &tape, &pipe_ops, &null_ops, NULL };
@@ -56,11 +58,13 @@ static const struct {
 	{ "wire:tap0", "wire:tap0", "tap0", "tap0", &wire },
 	{ "wire:tap0,persist,mtu=9000", "wire:tap0,mtu=9000,persist", "tap0", "tap0", &wire },
 	{ "wire:tap0,persist=on,mtu=0068", "wire:tap0,mtu=68,persist", "tap0", "tap0", &wire },
-	{ "wire:tap0,persist=off,mtu=65521", "wire:tap0,mtu=65521,persist=off", "tap0", "tap0", &wire },
+	{ "wire:tap0,persist=off,mtu=65521", "wire:tap0,mtu=65521,persist=off", "tap0", "tap0",
+	  &wire },
 	{ "wire:tap0,owner=a=b:c", "wire:tap0,owner=a=b:c", "tap0", "tap0", &wire },
 	{ "wire:tap0,name=tap0", "wire:tap0", "tap0", "tap0", &wire },
 	{ "plug:eth0,host=drop", "plug:eth0,host=drop", "eth0", "eth0", &plug },
-	{ "wire:exactly15bytes.", "wire:exactly15bytes.", "exactly15bytes.", "exactly15bytes.", &wire },
+	{ "wire:exactly15bytes.", "wire:exactly15bytes.", "exactly15bytes.", "exactly15bytes.",
+	  &wire },
 	{ "tape:/tmp/a:b.pcap", "tape:/tmp/a:b.pcap", "", "/tmp/a:b.pcap", &tape },
 	{ "tape:,out=x", "tape:,out=x", "", "", &tape },
 	{ "tape:in,name=t,out=x", "tape:in,name=t,out=x", "t", "in", &tape },
@@ -109,8 +113,8 @@ static const struct {
 	{ "wire:tap0,", "an option is empty" },
 	{ "wire:tap0,,persist", "an option is empty" },
 	{ "wire:tap0,=5", "an option is empty" },
-	{ "wire:tap0,color=red",
-	  "tap0 is a wire port, which has no option \"color=red\" (its options: mtu, persist, owner, name" },
+	{ "wire:tap0,color=red", "tap0 is a wire port, which has no option \"color=red\" (its "
+				 "options: mtu, persist, owner, name" },
 	{ "wire:tap0,host=share", "no option \"host=share\"" },
 	{ "wire:tap0,mt=1", "no option" },
 	{ "wire:tap0,mtuu=1", "no option" },
@@ -194,8 +198,9 @@ START_TEST(resolve_refuses)
 	ck_assert_int_eq(parse("tap0,persist,mtu=9000"), 0);
 	before = spec;
 	ck_assert_int_eq(port_spec_resolve(&spec, &plug, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, "tap0 is a plug port, which has no option \"mtu=9000\" "
-					       "(its options: host, persist, name"));
+	ck_assert_ptr_nonnull(strstr(err.text,
+				     "tap0 is a plug port, which has no option \"mtu=9000\" "
+				     "(its options: host, persist, name"));
 	ck_assert_mem_eq(&before, &spec, sizeof(spec));
 	ck_assert_int_eq(port_spec_resolve(&spec, &tape, &err), -EINVAL);
 	ck_assert_int_eq(parse("tap0,mtu=1"), 0);
