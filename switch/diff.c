@@ -29,7 +29,7 @@ static void emit(struct diff *d, const char *dev, struct verb verb)
 	}
 	if (d->failed)
 		return;
-	memcpy(verb.dev, dev, sizeof(verb.dev));
+	memcpy(verb.dev, dev, strlen(dev) + 1);
 	v->verb[v->n++] = verb;
 }
 

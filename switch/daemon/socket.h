@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket: the path of the control socket, and who owns it.
+ *
+ * The surprising rule: the socket file alone cannot tell a live switch from one that was killed, so beside it a lock
+ * file `PATH.lock` is locked as long as the switch lives; whoever gets the lock may take a socket over that answers nobody.
+ * Used by control.c.
+ */
+#ifndef SWITCH_DAEMON_SOCKET_H
+#define SWITCH_DAEMON_SOCKET_H
+
+#include "ports/error.h"
+
+struct control_socket {
+	int fd, lock;   /* -1 = none */
+	char path[108]; /* "" = not ours to remove */
+};
+
+/*
+ * Binds and listens on @path (1..107 bytes), mode 0600, or 0660 for group @group (a name or number; NULL = none). Returns 0,
+ * or -errno with a sentence. control_socket_close() undoes it, also after a failure.
+ */
+int control_socket_open(struct control_socket *s, const char *path, const char *group, struct error *err);
+void control_socket_close(struct control_socket *s);
+
+#endif
