@@ -106,6 +106,8 @@ bool bridge_fdb_get(const struct bridge *br, uint64_t mac, uint16_t vid, uint64_
 unsigned bridge_fdb_walk(const struct bridge *br, const struct fdb_match *match, uint64_t now_ms, uint64_t *cursor,
 			 struct fdb_entry *entries, unsigned max);
 void bridge_fdb_info(const struct bridge *br, struct fdb_info *info);
+/* Returns how many entries port @n has, as fdb_port_used(). */
+uint32_t bridge_fdb_port_used(const struct bridge *br, uint16_t n);
 /* Returns whether port @n is in VLAN @vid; then *@flags are enum vlan_flag and *@state its per-VLAN state. */
 bool bridge_vlan_get(const struct bridge *br, uint16_t n, uint16_t vid, uint16_t *flags, enum port_state *state);
 

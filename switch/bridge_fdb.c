@@ -140,3 +140,8 @@ void bridge_fdb_info(const struct bridge *br, struct fdb_info *info)
 {
 	fdb_get_info(br->fdb, info);
 }
+
+uint32_t bridge_fdb_port_used(const struct bridge *br, uint16_t n)
+{
+	return fdb_port_used(br->fdb, n);
+}
