@@ -22,6 +22,7 @@ struct control;
 
 struct options {
 	char name[PORT_NAME_MAX]; /* -n */
+	const char *host;         /* -l: the host port's interface, "" = named like the switch, NULL = none */
 	const char *file;         /* -c, NULL = none */
 	const char *backend;      /* -b: user, kernel, auto */
 	char socket[108];         /* -S or derived */
@@ -30,7 +31,7 @@ struct options {
 	uint32_t fdb_size;        /* --fdb-size */
 	bool detach;              /* -D */
 	int verbose;              /* number of -v */
-	unsigned n_lines;         /* -p and -l, as commands, in order ("link add tap0,mtu=9000") */
+	unsigned n_lines;         /* -p and -l, as commands, the host port last ("link add tap0,mtu=9000", "link add host:br0") */
 	char **line;
 };
 
@@ -47,6 +48,9 @@ struct daemon {
 /* Implemented in apply.c. Reads back, diffs and applies until actual equals `next` (at most three rounds), then makes
  * it `wanted`. A verb that fails after validation: back to the state before. Returns 0 or -errno with a sentence. */
 int daemon_apply(struct daemon *d, const struct model *next, struct error *err);
+
+/* Reads options.line into @m, an initialised model, and checks it. Returns 0 or -errno with a sentence. */
+int daemon_read_options(const struct daemon *d, struct model *m, struct error *err);
 
 /* Reads options.line and options.file into @m. Returns 0, or -errno with a sentence that names file and line. */
 int daemon_read_config(struct daemon *d, struct model *m, struct error *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/net_namespace.h>
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "fdb/mac.h"
@@ -116,7 +119,7 @@ int rtnl_parse_link(const void *msg, size_t len, struct rtnl_link *l)
 	const struct nlattr *attr;
 
 	memset(l, 0, sizeof(*l));
-	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len))
+	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len) || MNL_ALIGN(nlh->nlmsg_len) > len) /* it walks so far */
 		return -EBADMSG;
 	if (nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK)
 		return 0;
@@ -152,6 +155,7 @@ static struct mnl_socket *open_socket(int flags, unsigned groups, struct error *
 struct rtnl *rtnl_open(struct error *err)
 {
 	struct rtnl *r = calloc(1, sizeof(*r));
+	struct timeval patience = { .tv_sec = 1 };
 	int size = NEWS_RCVBUF, on = 1, fd;
 
 	if (!r) {
@@ -164,6 +168,7 @@ struct rtnl *rtnl_open(struct error *err)
 		rtnl_close(r);
 		return NULL;
 	}
+	setsockopt(mnl_socket_get_fd(r->ask), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	fd = rtnl_fd(r);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));

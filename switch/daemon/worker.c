@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/daemon/worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "switch/daemon/daemon.h"
+
+#define BATCHES_PER_TURN 16
+
+int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge)
+{
+	int ret;
+
+	memset(w, 0, sizeof(*w));
+	TAILQ_INIT(&w->ready);
+	w->daemon = daemon;
+	w->bridge = bridge;
+	w->words = 1;
+	w->deadline = UINT64_MAX;
+	w->out = outbox_new();
+	ret = w->out ? batch_init(&w->in) : -ENOMEM;
+	if (ret)
+		worker_fini(w);
+	return ret;
+}
+
+void worker_fini(struct worker *w)
+{
+	batch_fini(&w->in);
+	outbox_free(w->out);
+	w->out = NULL;
+}
+
+void worker_add(struct worker *w, uint16_t number, struct worker_port *p)
+{
+	w->port[number] = p;
+	if (w->words < number / 64 + 1u)
+		w->words = number / 64 + 1u;
+}
+
+void worker_del(struct worker *w, uint16_t number)
+{
+	struct worker_port *p = w->port[number];
+
+	if (p->ready)
+		TAILQ_REMOVE(&w->ready, p, entry);
+	p->ready = false;
+	w->port[number] = NULL;
+}
+
+void worker_ready(struct worker *w, struct worker_port *p)
+{
+	if (p->ready)
+		return;
+	p->ready = true;
+	TAILQ_INSERT_TAIL(&w->ready, p, entry);
+}
+
+void worker_deadline(struct worker *w, struct worker_port *p, uint64_t at_ms)
+{
+	p->deadline = at_ms;
+	if (at_ms < w->deadline)
+		w->deadline = at_ms;
+}
+
+static void pass_events(struct worker *w, uint64_t now)
+{
+	for (unsigned i = 0; i < w->out->n_events; i++)
+		daemon_event(w->daemon, &w->out->event[i], now);
+	w->out->n_events = 0;
+}
+
+void worker_settle(struct worker *w)
+{
+	while (w->unsettled && !w->running) {
+		w->unsettled = false;
+		w->settle(w->settle_arg);
+	}
+}
+
+void worker_flush(struct worker *w, uint64_t now)
+{
+	struct outbox *out = w->out;
+	bool running = w->running;
+
+	w->running = true;
+	PORTSET_FOREACH (n, &out->busy, w->words) {
+		struct port *port = w->port[n]->port;
+
+		port->ops->tx(port, 0, out->txq[n]);
+		portset_del(&out->busy, n);
+	}
+	w->running = running;
+	if (out->n_events)
+		pass_events(w, now);
+	worker_settle(w);
+}
+
+/* Takes one batch of @p through the switch. Returns whether more frames wait there. */
+static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
+{
+	struct port *port = p->port;
+	struct batch *in = &w->in;
+
+	in->n = 0;
+	in->more = false;
+	in->stats = &w->out->txq[port->number]->stats;
+	w->turns++;
+	w->running = true;
+	port->ops->rx(port, 0, in);
+	for (unsigned from = 0; from < in->n;) {
+		from += bridge_input(w->bridge, in, from, now, w->out);
+		worker_flush(w, now);
+	}
+	if (port->ops->done)
+		port->ops->done(port, 0, in);
+	w->running = false;
+	return in->more;
+}
+
+static void run_timers(struct worker *w, uint64_t now)
+{
+	w->deadline = UINT64_MAX;
+	for (unsigned n = 0; n < 64 * w->words; n++) {
+		struct worker_port *p = w->port[n];
+
+		if (p && p->deadline <= now) {
+			p->deadline = UINT64_MAX;
+			p->port->ops->timer(p->port, now);
+		}
+		if (p && p->deadline < w->deadline)
+			w->deadline = p->deadline;
+	}
+}
+
+uint64_t worker_turn(void *worker, uint64_t now)
+{
+	struct worker *w = worker;
+	uint64_t next;
+
+	for (unsigned i = 0; i < BATCHES_PER_TURN && !TAILQ_EMPTY(&w->ready); i++) {
+		struct worker_port *p = TAILQ_FIRST(&w->ready);
+
+		TAILQ_REMOVE(&w->ready, p, entry);
+		p->ready = false;
+		if (run_port(w, p, now))
+			worker_ready(w, p);
+		worker_settle(w);
+	}
+	if (w->deadline <= now)
+		run_timers(w, now);
+	if (bridge_next(w->bridge, now) <= now) {
+		bridge_tick(w->bridge, now, w->out);
+		worker_flush(w, now);
+	}
+	if (!TAILQ_EMPTY(&w->ready))
+		return now;
+	next = bridge_next(w->bridge, now);
+	return next < w->deadline ? next : w->deadline;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker: moves the frames: receive, bridge, send.
+ *
+ * A worker has its own batch, outbox (with the counters) and ready list, and no more than that may be touched by a
+ * frame; so there can be several one day. The surprising rule: a port stays on the ready list until its rx() left
+ * `more` false, whatever epoll says, and a turn gives each ready port one batch, in order. The frame path allocates nothing
+ * and logs nothing. Made by user.c; ports.c tells it of ports; the loop calls worker_turn().
+ */
+#ifndef SWITCH_DAEMON_WORKER_H
+#define SWITCH_DAEMON_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "ports/port.h"
+#include "switch/bridge.h"
+#include "switch/outbox.h"
+
+struct daemon;
+
+/* What a worker knows of a port; part of ports.c's own structure. */
+struct worker_port {
+	struct port *port;
+	uint64_t deadline; /* when timer() is due, UINT64_MAX = never */
+	bool ready;        /* on the ready list */
+	TAILQ_ENTRY(worker_port) entry;
+};
+
+TAILQ_HEAD(worker_list, worker_port);
+
+struct worker {
+	struct daemon *daemon;
+	struct bridge *bridge;
+	struct outbox *out;
+	struct batch in;
+	struct worker_list ready;
+	struct worker_port *port[PORT_MAX];
+	unsigned words;    /* of port sets, by the highest port number */
+	uint64_t deadline; /* the earliest of all ports */
+	uint64_t turns;    /* batches received, for tests and figures */
+	bool running;      /* frames are on their way: the bridge must not be changed */
+	bool unsettled;    /* have settle() called once they have arrived */
+	void (*settle)(void *arg);
+	void *settle_arg;
+};
+
+/* Prepares @w to forward through @bridge. Returns 0 or -ENOMEM. worker_fini() accepts a zeroed worker. */
+int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge);
+void worker_fini(struct worker *w);
+
+/* Port @number, which has a queue in w->out, is now @p. */
+void worker_add(struct worker *w, uint16_t number, struct worker_port *p);
+/* Forgets it; frames for it were flushed. */
+void worker_del(struct worker *w, uint16_t number);
+
+/* Frames wait at @p. */
+void worker_ready(struct worker *w, struct worker_port *p);
+
+/* Have timer() of @p called at @at_ms, UINT64_MAX = never. */
+void worker_deadline(struct worker *w, struct worker_port *p, uint64_t at_ms);
+
+/* Sends what is queued in the outbox and passes its events on. To be called after every bridge_set...(). */
+void worker_flush(struct worker *w, uint64_t now);
+
+/* Calls settle() if it is wanted and frames are not on their way. */
+void worker_settle(struct worker *w);
+
+/* Up to 16 batches, timers and ageing that are due. Returns when to be called again, as loop_set_turn() wants it. */
+uint64_t worker_turn(void *worker, uint64_t now);
+
+#endif

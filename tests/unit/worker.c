@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* worker: turns, fairness, timers and the moment at which a driver's news reach the bridge. */
+#include "switch/daemon/worker.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fdb/mac.h"
+#include "switch/daemon/daemon.h"
+
+#define N_FAKES 3
+
+/* A port whose frames are made up: `waiting` of them, all broadcast. */
+struct fake {
+	struct port port;
+	struct worker_port wp;
+	unsigned waiting;
+	unsigned batches;   /* rx() calls */
+	unsigned sent;
+	unsigned timers;
+	bool lose_link;     /* at the next tx() */
+	uint8_t frame[60];
+};
+
+static struct daemon d;
+static struct worker w;
+static struct bridge *br;
+static struct fake fake[N_FAKES];
+static char order[64]; /* ports in the order of their batches */
+
+static void fake_rx(struct port *port, unsigned queue, struct batch *b)
+{
+	struct fake *f = (struct fake *)port;
+
+	(void)queue;
+	f->batches++;
+	order[strlen(order)] = (char)('a' + (f - fake));
+	for (; f->waiting && b->n < BATCH_MAX; f->waiting--)
+		b->frame[b->n++] = (struct frame){
+			.data = f->frame, .len = sizeof(f->frame), .total = sizeof(f->frame), .port = port->number
+		};
+	b->more = f->waiting > 0;
+}
+
+static void fake_tx(struct port *port, unsigned queue, struct txq *q)
+{
+	struct fake *f = (struct fake *)port;
+
+	(void)queue;
+	f->sent += q->n;
+	q->stats.tx += q->n;
+	q->n = 0;
+	if (f->lose_link) {
+		f->lose_link = false;
+		w.unsettled = true;
+		worker_settle(&w);
+	}
+}
+
+static void fake_timer(struct port *port, uint64_t now)
+{
+	struct fake *f = (struct fake *)port;
+
+	f->timers++;
+	worker_deadline(&w, &f->wp, now + 100);
+}
+
+static const struct port_ops fake_ops = { .kind = "fake", .rx = fake_rx, .tx = fake_tx, .timer = fake_timer };
+
+static unsigned settled;
+
+static void settle(void *arg)
+{
+	const struct link down = { .present = true };
+
+	(void)arg;
+	settled++;
+	ck_assert(!w.running);
+	ck_assert_int_eq(bridge_port_link(br, 2, &down, 0, w.out), 0);
+	worker_flush(&w, 0);
+}
+
+static void setup(void)
+{
+	static const uint64_t secret[2] = { 1, 2 };
+	const struct link up = { .present = true, .up = true, .carrier = true, .mtu = 1500 };
+
+	br = bridge_new(FDB_SIZE_MIN, secret);
+	ck_assert_ptr_nonnull(br);
+	ck_assert_int_eq(worker_init(&w, &d, br), 0);
+	w.settle = settle;
+	settled = 0;
+	memset(order, 0, sizeof(order));
+	for (uint16_t i = 0; i < N_FAKES; i++) {
+		struct fake *f = &fake[i];
+
+		*f = (struct fake){ .port = { .ops = &fake_ops, .number = (uint16_t)(i + 1) } };
+		f->wp = (struct worker_port){ .port = &f->port, .deadline = UINT64_MAX };
+		mac_store(f->frame, MAC_BROADCAST);
+		mac_store(f->frame + MAC_LEN, 0x020000000000u + i);
+		snprintf(f->port.name, sizeof(f->port.name), "fake%u", i);
+		ck_assert_int_eq(bridge_port_add(br, f->port.number, f->port.name, false, 0, w.out), 0);
+		worker_add(&w, f->port.number, &f->wp);
+		ck_assert_int_eq(bridge_port_link(br, f->port.number, &up, 0, w.out), 0);
+	}
+	worker_flush(&w, 0);
+}
+
+static void teardown(void)
+{
+	worker_fini(&w);
+	bridge_free(br);
+}
+
+START_TEST(idle_never_wakes)
+{
+	ck_assert_uint_eq(worker_turn(&w, 5), UINT64_MAX);
+	ck_assert_uint_eq(w.turns, 0);
+}
+END_TEST
+
+/* Three ports with several batches each take turns, and a port without more leaves the list. */
+START_TEST(round_robin)
+{
+	fake[0].waiting = 4 * BATCH_MAX;
+	fake[1].waiting = 2 * BATCH_MAX;
+	fake[2].waiting = 1;
+	for (unsigned i = 0; i < N_FAKES; i++)
+		worker_ready(&w, &fake[i].wp);
+	worker_ready(&w, &fake[0].wp); /* once is enough */
+	ck_assert_uint_ne(worker_turn(&w, 5), 5);
+	ck_assert_str_eq(order, "abcabaa");
+	ck_assert_uint_eq(fake[2].sent, 6 * BATCH_MAX);
+	ck_assert_uint_eq(fake[0].sent, 2 * BATCH_MAX + 1);
+	ck_assert_uint_eq(w.out->txq[1]->stats.rx, 4 * BATCH_MAX);
+	ck_assert_uint_eq(w.out->txq[1]->stats.forwarded, 4 * BATCH_MAX);
+}
+END_TEST
+
+/* After 16 batches other events get a look, however much waits. */
+START_TEST(turn_is_bounded)
+{
+	fake[0].waiting = 40 * BATCH_MAX;
+	worker_ready(&w, &fake[0].wp);
+	ck_assert_uint_eq(worker_turn(&w, 5), 5);
+	ck_assert_uint_eq(fake[0].batches, 16);
+	ck_assert_uint_eq(worker_turn(&w, 6), 6);
+	ck_assert_uint_gt(worker_turn(&w, 7), 7);
+	ck_assert_uint_eq(fake[0].batches, 40);
+}
+END_TEST
+
+START_TEST(timers)
+{
+	worker_deadline(&w, &fake[1].wp, 500);
+	worker_deadline(&w, &fake[2].wp, 200);
+	ck_assert_uint_eq(worker_turn(&w, 100), 200);
+	ck_assert_uint_eq(worker_turn(&w, 200), 300);
+	ck_assert_uint_eq(fake[2].timers, 1);
+	worker_deadline(&w, &fake[2].wp, UINT64_MAX);
+	worker_turn(&w, 300);
+	ck_assert_uint_eq(fake[2].timers, 1);
+	ck_assert_uint_eq(worker_turn(&w, 499), 500);
+	ck_assert_uint_eq(worker_turn(&w, 500), 600);
+	ck_assert_uint_eq(fake[1].timers, 1);
+}
+END_TEST
+
+/* A driver that finds its link lost while it sends: the bridge hears of it when the batch is over, not amid. */
+START_TEST(news_wait_for_the_batch)
+{
+	fake[0].waiting = 2;
+	fake[1].lose_link = true;
+	worker_ready(&w, &fake[0].wp);
+	worker_turn(&w, 5);
+	ck_assert_uint_eq(settled, 1);
+	ck_assert_uint_eq(fake[1].sent, 2);
+	fake[0].waiting = 1;
+	worker_ready(&w, &fake[0].wp);
+	worker_turn(&w, 6);
+	ck_assert_uint_eq(fake[1].sent, 2); /* down now */
+	ck_assert_uint_eq(fake[2].sent, 3);
+}
+END_TEST
+
+START_TEST(removed_while_ready)
+{
+	fake[0].waiting = 1;
+	worker_ready(&w, &fake[0].wp);
+	ck_assert_int_eq(bridge_port_del(br, 1, 0, w.out), 0);
+	worker_flush(&w, 0);
+	worker_del(&w, 1);
+	worker_turn(&w, 5);
+	ck_assert_uint_eq(fake[0].batches, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("worker");
+	TCase *all = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(all, setup, teardown);
+	tcase_add_test(all, idle_never_wakes);
+	tcase_add_test(all, round_robin);
+	tcase_add_test(all, turn_is_bounded);
+	tcase_add_test(all, timers);
+	tcase_add_test(all, news_wait_for_the_batch);
+	tcase_add_test(all, removed_while_ready);
+	suite_add_tcase(s, all);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
