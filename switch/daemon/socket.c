@@ -53,6 +53,13 @@ static int in_use(const char *path, pid_t pid, struct error *err)
 	return error_set(err, -EADDRINUSE, "control socket %s is in use by a live switch", path);
 }
 
+int control_socket_check(const char *path, struct error *err)
+{
+	pid_t pid;
+
+	return is_served(path, &pid) ? in_use(path, pid, err) : 0;
+}
+
 static int cannot(const char *path, struct error *err)
 {
 	int code = errno;

@@ -4,7 +4,7 @@
  *
  * The surprising rule: the socket file alone cannot tell a live switch from one that was killed, so beside it a lock
  * file `PATH.lock` is locked as long as the switch lives; whoever gets the lock may take a socket over that answers nobody.
- * Used by control.c.
+ * Used by control.c and main.c.
  */
 #ifndef SWITCH_DAEMON_SOCKET_H
 #define SWITCH_DAEMON_SOCKET_H
@@ -22,5 +22,8 @@ struct control_socket {
  */
 int control_socket_open(struct control_socket *s, const char *path, const char *group, struct error *err);
 void control_socket_close(struct control_socket *s);
+
+/* Returns -EADDRINUSE with a sentence when a live switch serves @path, else 0. For a look before ports are touched. */
+int control_socket_check(const char *path, struct error *err);
 
 #endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* From configuration text to a model, and from a model to what is in force. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ports/log.h"
+#include "switch/command.h"
+#include "switch/daemon/daemon.h"
+#include "switch/daemon/loop.h"
+
+#define ROUNDS_MAX 3
+#define LINE_BYTES_MAX 65536
+
+int daemon_read_options(const struct daemon *d, struct model *m, struct error *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < d->options.n_lines && !ret; i++)
+		ret = command_config_line(m, d->options.line[i], err);
+	return ret ? ret : model_check(m, err);
+}
+
+/* Applies line @n of @file, @len bytes with its newline, to @m. */
+static int read_line(struct model *m, char *line, size_t len, const char *file, unsigned n, struct error *err)
+{
+	struct error why;
+	int ret;
+
+	if (len && line[len - 1] == '\n')
+		line[--len] = '\0';
+	if (len > LINE_BYTES_MAX)
+		return error_set(err, -EINVAL, "%s:%u: line longer than %u bytes", file, n, LINE_BYTES_MAX);
+	if (strlen(line) != len)
+		return error_set(err, -EINVAL, "%s:%u: a NUL byte: this is no configuration file", file, n);
+	ret = command_config_line(m, line, &why);
+	return ret ? error_set(err, ret, "%s:%u: %s", file, n, why.text) : 0;
+}
+
+static int read_file(struct model *m, const char *file, struct error *err)
+{
+	FILE *f = fopen(file, "re");
+	struct error why;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+	int ret = 0;
+
+	if (!f)
+		return error_set(err, -errno, "cannot read configuration file %s: %s", file, strerror(errno));
+	errno = 0;
+	for (unsigned n = 1; !ret && (len = getline(&line, &room, f)) >= 0; n++)
+		ret = read_line(m, line, (size_t)len, file, n, err);
+	if (!ret && !feof(f))
+		ret = error_set(err, errno ? -errno : -EIO, "cannot read configuration file %s: %s", file,
+				strerror(errno ? errno : EIO));
+	free(line);
+	fclose(f);
+	if (!ret && model_check(m, &why))
+		ret = error_set(err, -EINVAL, "%s: %s", file, why.text);
+	return ret;
+}
+
+int daemon_read_config(struct daemon *d, struct model *m, struct error *err)
+{
+	int ret = daemon_read_options(d, m, err);
+
+	if (!ret && d->options.file)
+		ret = read_file(m, d->options.file, err);
+	return ret;
+}
+
+/* Applies verbs until the backend is as @next; at most ROUNDS_MAX times, as a verb may have effects of its own. */
+static int converge(struct daemon *d, const struct model *next, struct error *err)
+{
+	const struct backend *b = &d->backend;
+	struct model actual;
+	struct verbs verbs;
+	unsigned todo = 1;
+	char text[256];
+	int ret = 0;
+
+	for (unsigned round = 0; round < ROUNDS_MAX && todo && !ret; round++) {
+		model_init(&actual, next->name);
+		ret = b->ops->read(b->ctx, &actual, err);
+		if (!ret && model_diff(&actual, next, &verbs))
+			ret = error_set(err, -ENOMEM, "out of memory");
+		model_fini(&actual);
+		if (ret)
+			return ret;
+		todo = verbs.n;
+		if (round && todo)
+			log_debug("round %u: %s (%u verbs)", round + 1, verb_print(&verbs.verb[0], text, sizeof(text)), todo);
+		for (unsigned i = 0; i < verbs.n && !ret; i++)
+			ret = b->ops->apply(b->ctx, &verbs.verb[i], err);
+		verbs_fini(&verbs);
+	}
+	return ret;
+}
+
+int daemon_apply(struct daemon *d, const struct model *next, struct error *err)
+{
+	struct error undo;
+	struct model before;
+	int ret = model_check(next, err);
+
+	if (ret)
+		return ret;
+	model_init(&before, next->name);
+	ret = d->backend.ops->read(d->backend.ctx, &before, err);
+	if (ret)
+		goto out;
+	ret = converge(d, next, err);
+	if (!ret && next != &d->wanted && model_copy(&d->wanted, next))
+		ret = error_set(err, -ENOMEM, "out of memory");
+	if (ret && converge(d, &before, &undo)) {
+		size_t len = strlen(err->text);
+
+		snprintf(err->text + len, sizeof(err->text) - len, "; and back to the state before: %s", undo.text);
+	}
+out:
+	model_fini(&before);
+	return ret;
+}
+
+/* Says what going from the configuration in force to @next changes. */
+static void log_changes(const struct model *wanted, const struct model *next)
+{
+	struct verbs verbs;
+	char text[512];
+
+	if (model_diff(wanted, next, &verbs))
+		return;
+	for (unsigned i = 0; i < verbs.n; i++)
+		log_notice("reload: %s", verb_print(&verbs.verb[i], text, sizeof(text)));
+	log_notice("reload: %u changes", verbs.n);
+	verbs_fini(&verbs);
+}
+
+int daemon_reload(struct daemon *d, struct error *err)
+{
+	struct model next;
+	int ret;
+
+	model_init(&next, d->options.name);
+	ret = daemon_read_config(d, &next, err);
+	if (!ret) {
+		log_changes(&d->wanted, &next);
+		ret = daemon_apply(d, &next, err);
+	}
+	if (!ret && model_copy(&d->base, &next))
+		ret = error_set(err, -ENOMEM, "out of memory");
+	model_fini(&next);
+	return ret;
+}
+
+void daemon_stop(struct daemon *d)
+{
+	loop_stop(d->loop);
+}
