@@ -98,7 +98,7 @@ guest 77 "guest: skip.sh: SKIPPED .*" "$TMP/skip.sh"
 guest 125 "guest: panic.sh: FAILED, the guest died" "$TMP/panic.sh" "$TMP/clean.sh"
 same "kernel log of a panic" "$(grep -c "sysrq triggered crash" "$TMP/log")" 1
 same "script after a panic" "$(grep -c "clean.sh: did not run" "$TMP/log")" 1
-guest 124 "guest: hang.sh: FAILED, the guest's 6 s are over" -t 6 "$TMP/hang.sh"
+guest 124 "guest: hang.sh: FAILED, the guest's 12 s are over" -t 12 "$TMP/hang.sh"
 same "output before a hang" "$(grep -c "before the hang" "$TMP/log")" 2
 mkdir "$TMP/bin"
 ln -s "$(command -v bash)" "$(command -v dirname)" "$(command -v uname)" "$(command -v env)" "$TMP/bin"
