@@ -11,6 +11,7 @@ if [ ! -x /test/probe ]; then
 	"$here/run" -f "$tmp/probe" "$@" "$0"
 	exit
 fi
+command -v jq > /dev/null || { echo "SKIP needs jq on the host"; exit 77; }
 sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
 
 # is NAME WANTED SEEN
