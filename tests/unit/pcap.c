@@ -279,6 +279,22 @@ START_TEST(bad_frames)
 }
 END_TEST
 
+/* The last frame of a full batch is far longer than its place in the arena (ASan watches). */
+START_TEST(giant_at_the_end)
+{
+	FILE *f = file_new(0xa1b23c4d, 1);
+
+	for (unsigned i = 1; i < BATCH_MAX; i++)
+		file_add(f, S, 60, 60, 'x');
+	file_add(f, S, 200000, 200000, 'x');
+	fclose(f);
+	ck_assert_int_eq(open_port(""), 0);
+	port->ops->timer(port, 1);
+	ck_assert_uint_eq(strlen(rx()), BATCH_MAX - 1);
+	ck_assert_uint_eq(in.drop_in[DROP_GIANT], 1);
+}
+END_TEST
+
 /* A file that ends inside a frame: what is whole is replayed, the port stays. */
 START_TEST(cut_file)
 {
@@ -449,6 +465,7 @@ int main(void)
 	tcase_add_test(t, repeats_nothing);
 	tcase_add_test(t, repeats_bad);
 	tcase_add_test(t, bad_frames);
+	tcase_add_test(t, giant_at_the_end);
 	tcase_add_test(t, cut_file);
 	tcase_add_test(t, bad_files);
 	tcase_add_test(t, bad_out);
