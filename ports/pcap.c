@@ -35,10 +35,10 @@ struct record_header {
 struct replay {
 	struct port port;
 	char path[sizeof(((struct port_spec *)0)->address)];
-	int in_fd;  /* the file to replay, -1 = none */
-	pcap_t *in; /* NULL: nothing (more) to replay */
+	int in_fd;		  /* the file to replay, -1 = none */
+	pcap_t *in;		  /* NULL: nothing (more) to replay */
 	struct pcap_pkthdr *next; /* the next frame, libpcap's; NULL = none read yet */
-	const u_char *bytes;      /* of it */
+	const u_char *bytes;	  /* of it */
 	bool full_speed, started;
 	uint64_t passes; /* left, this one included; UINT64_MAX = for ever */
 	uint64_t pass_frames, frames;

@@ -60,7 +60,8 @@ static void print_options(FILE *out, const struct port_option *options)
 			snprintf(word, sizeof(word), "%s=N", o->name);
 			break;
 		case PORT_OPT_TEXT:
-			snprintf(word, sizeof(word), "%s=%s", o->name, o->words ? o->words : "TEXT");
+			snprintf(word, sizeof(word), "%s=%s", o->name,
+				 o->words ? o->words : "TEXT");
 			break;
 		}
 		print_help_line(out, 6, word, o->help);

@@ -31,7 +31,8 @@ const struct port_option port_common_options[] = {
 	  .type = PORT_OPT_NUMBER,
 	  .min = 1,
 	  .max = 4094,
-	  .help = "a customer's port: everything goes into service VLAN N; needs vlan_protocol 802.1ad" },
+	  .help = "a customer's port: everything goes into service VLAN N; needs vlan_protocol "
+		  "802.1ad" },
 	{ .name = "accept",
 	  .type = PORT_OPT_TEXT,
 	  .words = "all|tagged|untagged",
@@ -144,9 +145,11 @@ static int parse_value(struct port_spec *spec, unsigned i, const struct port_opt
 		if (!value || !value[1])
 			ret = error_set(err, -EINVAL, "%s= needs a value", option->name);
 		else if (option->words && !is_word(option->words, value + 1))
-			ret = error_set(err, -EINVAL, "%.64s: must be one of %s", word, option->words);
+			ret = error_set(err, -EINVAL, "%.64s: must be one of %s", word,
+					option->words);
 		else
-			memcpy(text, value + 1, strlen(value)); /* with the NUL; no longer than word */
+			memcpy(text, value + 1,
+			       strlen(value)); /* with the NUL; no longer than word */
 		break;
 	}
 	if (ret)
