@@ -83,6 +83,8 @@ int bridge_vlan_del(struct bridge *br, uint16_t n, uint16_t first, uint16_t last
 		if (port->pvid == vid)
 			port->pvid = 0;
 		memset(&port->vlan_stats[vid], 0, sizeof(port->vlan_stats[vid]));
+		if (portset_empty(&br->vlan[vid].member, br->words))
+			memset(&br->vlan_stats[vid], 0, sizeof(br->vlan_stats[vid]));
 	}
 	return 0;
 }
@@ -93,7 +95,7 @@ int bridge_vlan_set_state(struct bridge *br, uint16_t n, uint16_t first, uint16_
 	(void)now_ms;
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
-	if (n == PORT_HOST || first < 1 || last > VLAN_VID_MAX || first > last || state > STATE_BLOCKING)
+	if (first < 1 || last > VLAN_VID_MAX || first > last || state > STATE_BLOCKING)
 		return -EINVAL;
 	for (unsigned vid = first; vid <= last; vid++)
 		if (!portset_has(&br->vlan[vid].member, n))

@@ -45,10 +45,11 @@ static enum drop vlan_ingress(const struct bridge *br, const struct frame *f, st
 	if (!portset_has(&v->member, f->port))
 		return DROP_VLAN;
 	if (!portset_has(&v->learning, f->port)) {
-		p->learn = false;
-		if (portset_has(&br->forwarding, f->port))
-			return DROP_STATE;
-	} else if (!portset_has(&v->forwarding, f->port) && !p->late) {
+		if (p->late == DROP_RESERVED)
+			p->learn = false; /* br_should_learn() */
+		else if (portset_has(&br->forwarding, f->port))
+			return DROP_STATE; /* the VLAN's state binds only while the port's is forwarding */
+	} else if (!portset_has(&v->forwarding, f->port) && !p->late && f->port != PORT_HOST) {
 		p->late = DROP_STATE;
 	}
 	return DROP_NONE;

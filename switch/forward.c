@@ -126,8 +126,8 @@ enum drop resolve(const struct bridge *br, const struct frame *f, const struct p
 	r->backup = false;
 	if (r->found) {
 		memset(&r->to, 0, br->words * sizeof(r->to.w[0]));
-		if (r->hit.flags & FDB_LOCAL || r->hit.port == PORT_HOST)
-			one = PORT_HOST;
+		if (r->hit.port == PORT_HOST || (r->hit.flags & FDB_LOCAL && f->port != PORT_HOST))
+			one = PORT_HOST; /* what the host itself sends to a port's address leaves by the port */
 		else
 			one = egress_port(br, &r->hit, &r->backup);
 		portset_add(&r->to, one);
