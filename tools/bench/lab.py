@@ -24,16 +24,20 @@ def busy_seconds():
     return (v[0] + v[1] + v[2] + v[5] + v[6]) / os.sysconf("SC_CLK_TCK")
 
 
-def status(pid, *keys):
-    """Numbers from /proc/PID/status, summed over its threads for the context switch counts."""
-    totals = dict.fromkeys(keys, 0)
+def wakeups(pid):
+    """How often the threads of a process have gone to sleep so far."""
+    total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as f:
-            for line in f:
-                key, _, value = line.partition(":")
-                if key in totals and (task == str(pid) or key.endswith("ctxt_switches")):
-                    totals[key] += int(value.split()[0])
-    return [totals[k] for k in keys]
+            total += next(int(line.split()[1]) for line in f
+                          if line.startswith("voluntary_ctxt_switches"))
+    return total
+
+
+def resident_kib(pid):
+    """Resident memory; smaps_rollup counts pages, the figure in `status` may lag behind."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("Rss:"))
 
 
 class Lab:

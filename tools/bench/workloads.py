@@ -48,6 +48,7 @@ def flowgen(lab, sender, receivers, *options, seconds):
 
 
 def tcp(lab, seconds, streams=1):
+    seconds = max(1, round(seconds))  # iperf3 knows whole seconds only, and 0 is for ever
     server = lab.start("iperf3", "-s", "-1", "-p", 5201, "--forceflush", ns="h2")
     try:
         lab.wait_for("iperf3", lambda: "listening" in lab.output(server), server)
