@@ -24,6 +24,9 @@ extern const struct port_option port_common_options[];
 int port_spec_parse_kinds(const char *text, const struct port_ops *const *kinds, struct port_spec *spec,
 			  struct error *err);
 
+/* Closes @fd, a TAP or packet socket of @port: the kernel waits for its readers, so the host does it beside the frames. */
+void port_discard(const struct port *port, int fd);
+
 /* Prints every kind with its options to @out, for --help. */
 void port_help_print(FILE *out);
 

@@ -2,6 +2,7 @@
 #include "ports/port.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "ports/kinds.h"
 
@@ -23,6 +24,14 @@ const struct port_ops *port_kind(const char *kind)
 int port_spec_parse(const char *text, struct port_spec *spec, struct error *err)
 {
 	return port_spec_parse_kinds(text, port_kinds, spec, err);
+}
+
+void port_discard(const struct port *port, int fd)
+{
+	if (port->host->discard)
+		port->host->discard(port->host->ctx, fd);
+	else
+		close(fd);
 }
 
 /* Prints @word in the left column and @help, broken at blanks, in the right one. */

@@ -37,11 +37,9 @@ struct link {
 	uint64_t mac;  /* 0 = none */
 };
 
-/* What a driver may ask of whoever runs it. */
-struct port_host {
+struct port_host { /* what a driver may ask of whoever runs it */
 	void *ctx;
-	/* Report events of @fd; @what is PORT_IN | PORT_OUT, 0 = no longer (also before closing @fd). Edge-triggered:
-	 * after PORT_IN the port is run until rx() leaves `more` false. */
+	/* Report events of @fd, PORT_IN | PORT_OUT, edge-triggered: rx() runs until `more` is false. 0: no longer. */
 	void (*watch)(void *ctx, struct port *port, int fd, unsigned what);
 	/* Call timer() at @at_ms (monotonic ms), once; UINT64_MAX = never. */
 	void (*deadline)(void *ctx, struct port *port, uint64_t at_ms);
@@ -49,6 +47,8 @@ struct port_host {
 	void (*link_changed)(void *ctx, struct port *port, const struct link *link);
 	/* A listener made @port (its `name` filled in); the host gives it a number or closes it. */
 	void (*accept)(void *ctx, struct port *listener, struct port *port);
+	/* Close @fd, unwatched, beside the frames: the kernel makes us wait 20 ms. NULL: do it yourself (port_discard). */
+	void (*discard)(void *ctx, int fd);
 };
 enum { PORT_IN = 1, PORT_OUT = 2 };
 
