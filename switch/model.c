@@ -345,7 +345,7 @@ static int check_unique(const struct model *m, unsigned i, struct error *err)
 		if (!strcmp(p->name, other->name))
 			return error_set(err, -EEXIST, "File exists: there is a port \"%s\" already", p->name);
 		if (p->host && other->host)
-			return error_set(err, -EEXIST, "File exists: the host has a port already, %s", other->name);
+			return error_set(err, -EEXIST, "File exists: there is a host port already, %s", other->name);
 		if (same_interface(&p->spec, &other->spec))
 			return error_set(err, -EEXIST, "File exists: interface %s is port \"%s\" already",
 					 p->spec.address, other->name);

@@ -38,7 +38,8 @@ static void print_drops(const struct ctl *ctl, const json_t *drops)
 static void print_port(const struct ctl *ctl, const json_t *p)
 {
 	ctl_color(ctl, 'I', text_of(p, "ifname"), 0);
-	printf(": %s, %s, %lld addresses\n", text_of(p, "kind"), text_of(p, "state"), number_of(p, "fdb_entries"));
+	printf(": %s, %s, %lld address%s\n", text_of(p, "kind"), text_of(p, "state"), number_of(p, "fdb_entries"),
+	       number_of(p, "fdb_entries") == 1 ? "" : "es");
 	if (json_object_get(p, "note"))
 		printf("       %s\n", text_of(p, "note"));
 	printf("  in   received   %14lld frames %16lld bytes\n", number_of(p, "rx_packets"), number_of(p, "rx_bytes"));
@@ -87,12 +88,16 @@ void ctl_switch(const struct ctl *ctl, const json_t *result)
 	bool event = json_object_get(result, "event");
 
 	ctl_color(ctl, 'I', text_of(result, "ifname"), 0);
-	printf(": backend %s, %lld ports", text_of(result, "backend"), number_of(result, "ports"));
+	printf(": backend %s, %lld port%s", text_of(result, "backend"), number_of(result, "ports"),
+	       number_of(result, "ports") == 1 ? "" : "s");
 	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++) {
 		fputs(event ? " " : ctl->oneline ? "\\    " : "\n    ", stdout);
 		print_setting(&bridge_attrs[i], json_object_get(result, bridge_attrs[i].json));
 	}
-	putchar('\n');
-	if (!event)
+	if (event) {
+		putchar('\n');
+	} else {
+		fputs(ctl->oneline ? "\\" : "\n", stdout);
 		print_table(result);
+	}
 }
