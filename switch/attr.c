@@ -131,8 +131,9 @@ static int parse_time(const struct attr *attr, const char *text, uint64_t *value
 	if (!end)
 		return refuse(why, size, -EINVAL, "%s \"%.40s\" is not a time such as 300s", attr->name, text);
 	if (!*end && number)
-		return refuse(why, size, -EINVAL, "%s %.40s needs a unit: %.40ss is seconds, %.40scs hundredths of one",
-			      attr->name, text, text, text);
+		return refuse(why, size, -EINVAL,
+			      "%s %.20s needs a unit, s, cs or ms: %.20ss, or %.20scs = %llu.%02us as the kernel counts",
+			      attr->name, text, text, text, (unsigned long long)(number / 100), (unsigned)(number % 100));
 	for (unsigned i = 0; *end && i < 3; i++)
 		if (!strcmp(end, units[i].unit))
 			ms = units[i].ms;

@@ -50,7 +50,7 @@ static void random_line(char *text, size_t size)
 	unsigned p = pick(4);
 	char vid[16];
 
-	switch (pick(10)) {
+	switch (pick(14)) {
 	case 0:
 		snprintf(text, size, "set %s", settings[pick(12)]);
 		break;
@@ -80,7 +80,7 @@ static void random_line(char *text, size_t size)
 		snprintf(text, size, "vlan set vid %u dev p%u state %s", 1 + pick(6), p, states[pick(4)]);
 		break;
 	default:
-		snprintf(text, size, "fdb replace 02:00:00:00:00:0%u dev p%u %s", pick(5), p, kinds[pick(4)]);
+		snprintf(text, size, "fdb replace 02:00:00:00:00:0%u dev p%u %s", pick(3), p, kinds[pick(4)]);
 		if (pick(2))
 			snprintf(text + strlen(text), size - strlen(text), " vlan %u", pick(6));
 		break;
@@ -166,8 +166,8 @@ START_TEST(converges)
 
 	srand(1000 + (unsigned)_i);
 	for (unsigned n = 0; n < 40; n++) {
-		random_model(&actual, pick(60));
-		random_model(&wanted, pick(60));
+		random_model(&actual, pick(120));
+		random_model(&wanted, pick(120));
 		for (rounds = 0;; rounds++) {
 			ck_assert_int_eq(model_diff(&actual, &wanted, &verbs), 0);
 			for (unsigned i = 1; i < verbs.n; i++)
