@@ -188,9 +188,13 @@ static uint32_t place_displace(struct fdb *fdb, const uint32_t b[2], uint64_t no
 uint32_t place_find(struct fdb *fdb, uint64_t key, uint16_t port, uint64_t now,
 		    struct fdb_changes *changes)
 {
-	uint32_t b[2], slot;
+	uint32_t b[2], slot = SLOT_NONE;
 
 	probe_buckets(fdb, key, b);
+	if (fdb->used < fdb->size)
+		slot = place_near(fdb, b, false, now);
+	if (slot != SLOT_NONE)
+		return slot;
 	slot = place_near(fdb, b, true, now);
 	if (slot != SLOT_NONE) {
 		place_evict(fdb, slot, now, changes);
