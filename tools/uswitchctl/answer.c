@@ -10,6 +10,7 @@
 
 static int lost_switch(const char *where)
 {
+	fflush(stdout);
 	fprintf(stderr, "%sthe switch closed the connection\n", where);
 	return STATUS_REFUSED;
 }
@@ -143,6 +144,7 @@ static int print_refusal(FILE *in, const char *head, const char *where)
 	if (!sentence) {
 		status = lost_switch(where);
 	} else {
+		fflush(stdout);
 		fprintf(stderr, "%s%s\n", where, sentence);
 		if (json_object_get(answer, "status"))
 			status = (int)json_integer_value(json_object_get(answer, "status"));
