@@ -33,7 +33,8 @@ static int make(int ns, int sock, const struct port_spec *spec, bool *made, stru
 	else
 		ret = tun_configure(fd, sock, iface.link.ifindex, spec, true, err);
 	if (!ret && ioctl(fd, TUNSETPERSIST, 1ul))
-		ret = error_set(err, -errno, "%s: cannot make the TAP persistent: %s", spec->address, strerror(errno));
+		ret = error_set(err, -errno, "%s: cannot make the TAP persistent: %s",
+				spec->address, strerror(errno));
 	close(fd);
 	*made = !ret;
 	return ret;
@@ -52,7 +53,8 @@ int guest_open(const struct port_spec *spec, const struct link *link, const stru
 		return ns;
 	sock = iface_socket(ns);
 	if (sock < 0) {
-		ret = error_set(err, sock, "%s: cannot enter namespace %s: %s", spec->address, netns, strerror(-sock));
+		ret = error_set(err, sock, "%s: cannot enter namespace %s: %s", spec->address,
+				netns, strerror(-sock));
 	} else {
 		ret = make(ns, sock, spec, &made, err);
 		close(sock);
@@ -68,7 +70,8 @@ int guest_open(const struct port_spec *spec, const struct link *link, const stru
 	if (ret)
 		return ret;
 	p->remove_tap = made && !port_spec_number(spec, "persist", 0);
-	log_notice("%s: %s the TAP %s for a guest to open (qemu -netdev tap,ifname=%s,script=no,downscript=no)",
+	log_notice("%s: %s the TAP %s for a guest to open "
+		   "(qemu -netdev tap,ifname=%s,script=no,downscript=no)",
 		   spec->name, made ? "made" : "using", spec->address, spec->address);
 	*portp = &p->port;
 	return 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guest: `tap:NAME,guest`, a persistent TAP that a guest opens and the switch uses from the host's side.
+ * guest: `tap:NAME,guest`, a persistent TAP that a guest opens and the switch uses from the host's
+ * side.
  *
- * The port's table is `guest_ops`, of kind "tap" but with the functions of a packet port. The surprising rule: here
- * the guest holds the descriptor and the interface's MAC is an address of the switch, the opposite of a plain `tap`.
- * A TAP that was made here goes with the port unless it is held or `persist` was given. Called by tap.c.
+ * The port's table is `guest_ops`, of kind "tap" but with the functions of a packet port. The
+ * surprising rule: here the guest holds the descriptor and the interface's MAC is an address of the
+ * switch, the opposite of a plain `tap`. A TAP that was made here goes with the port unless it is
+ * held or `persist` was given. Called by tap.c.
  */
 #ifndef PORTS_GUEST_H
 #define PORTS_GUEST_H

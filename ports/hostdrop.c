@@ -24,7 +24,8 @@ struct batch_writer {
 	size_t msg; /* where the message under construction starts */
 };
 
-static void message(struct batch_writer *w, uint16_t type, uint16_t flags, uint8_t family, uint16_t res_id)
+static void message(struct batch_writer *w, uint16_t type, uint16_t flags, uint8_t family,
+		    uint16_t res_id)
 {
 	struct nlmsghdr *h = (struct nlmsghdr *)(void *)(w->buf + w->len);
 	struct nfgenmsg *g = NLMSG_DATA(h);
@@ -136,7 +137,10 @@ int hostdrop_open(int ns, const char *ifname, struct error *err)
 	if (fd >= 0)
 		close(fd);
 	if (ret == -EPERM)
-		return error_set(err, ret, "%s: no permission for host=drop, which needs CAP_NET_ADMIN", ifname);
-	return error_set(err, ret, "%s: host=drop needs the kernel's nf_tables (modprobe nf_tables): %s", ifname,
-			 strerror(-ret));
+		return error_set(err, ret,
+				 "%s: no permission for host=drop, which needs CAP_NET_ADMIN",
+				 ifname);
+	return error_set(err, ret,
+			 "%s: host=drop needs the kernel's nf_tables (modprobe nf_tables): %s",
+			 ifname, strerror(-ret));
 }

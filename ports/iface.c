@@ -48,7 +48,7 @@ static void request_add(struct request *r, unsigned short type, const void *data
 	r->h.nlmsg_len = NLMSG_ALIGN(r->h.nlmsg_len) + RTA_LENGTH((unsigned)len);
 }
 
-/* Sends @r and reads the one answer into @reply. Returns its length (0 for a mere acknowledgement) or -errno. */
+/* Sends @r and reads the answer into @reply. Returns its length (0: it was done) or -errno. */
 static int transact(int sock, const struct request *r, struct nlmsghdr *reply)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -199,6 +199,7 @@ int iface_set(int sock, int ifindex, uint32_t mtu, bool up)
 
 bool link_equal(const struct link *a, const struct link *b)
 {
-	return a->present == b->present && a->up == b->up && a->carrier == b->carrier && a->promisc == b->promisc &&
-	       a->mtu == b->mtu && a->ifindex == b->ifindex && a->mac == b->mac;
+	return a->present == b->present && a->up == b->up && a->carrier == b->carrier &&
+	       a->promisc == b->promisc && a->mtu == b->mtu && a->ifindex == b->ifindex &&
+	       a->mac == b->mac;
 }

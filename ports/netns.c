@@ -24,8 +24,11 @@ int netns_open(const char *name, struct error *err)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT)
-		return error_set(err, -ENOENT, "there is no network namespace \"%s\" (looked for %s)", name, path);
-	return error_set(err, -errno, "network namespace \"%s\": cannot open %s: %s", name, path, strerror(errno));
+		return error_set(err, -ENOENT,
+				 "there is no network namespace \"%s\" (looked for %s)", name,
+				 path);
+	return error_set(err, -errno, "network namespace \"%s\": cannot open %s: %s", name, path,
+			 strerror(errno));
 }
 
 /* Returns whether descriptors @a and @b are of the same namespace. */
@@ -60,7 +63,8 @@ void netns_leave(int back)
 {
 	if (back < 0)
 		return;
-	/* The right to enter was also the right to return; in the wrong namespace every later port would be wrong. */
+	/* Who could enter can return; staying here would put every later port in the wrong place.
+	 */
 	if (setns(back, CLONE_NEWNET)) {
 		log_error("cannot return to the own network namespace: %s", strerror(errno));
 		abort();

@@ -25,13 +25,15 @@ const struct port_option packet_options[] = {
 	{ .name = "host",
 	  .type = PORT_OPT_TEXT,
 	  .words = "share|drop",
-	  .help = "share: the host's own stack keeps using the interface (default); drop: it gets nothing received" },
+	  .help = "share: the host's own stack keeps using the interface (default); drop: it gets "
+		  "nothing received" },
 	{ .name = "bypass",
 	  .type = PORT_OPT_FLAG,
 	  .help = "send past the interface's queueing discipline and egress filters (default on)" },
 	{ .name = "netns",
 	  .type = PORT_OPT_TEXT,
-	  .help = "network namespace of the interface, a name or a path (default: the switch's own)" },
+	  .help = "network namespace of the interface, a name or a path (default: the switch's "
+		  "own)" },
 	{ .name = NULL },
 };
 
@@ -47,7 +49,8 @@ bool packet_bound(const struct packet *p)
 	struct sockaddr_ll a;
 	socklen_t len = sizeof(a);
 
-	return p->ifindex && !getsockname(p->port.rx_fd, (struct sockaddr *)&a, &len) && a.sll_ifindex == p->ifindex;
+	return p->ifindex && !getsockname(p->port.rx_fd, (struct sockaddr *)&a, &len) &&
+	       a.sll_ifindex == p->ifindex;
 }
 
 static int bind_to(int fd, uint16_t protocol, int ifindex)
@@ -115,7 +118,8 @@ static int open_error(const char *name, int code, struct error *err)
 {
 	if (code == -EPERM || code == -EACCES)
 		return error_set(err, code,
-				 "%s: no permission to capture, which needs CAP_NET_RAW: run as root, or in a network "
+				 "%s: no permission to capture, which needs CAP_NET_RAW: run as "
+				 "root, or in a network "
 				 "of your own (unshare -Urn), or give the program the capability "
 				 "(setcap cap_net_raw,cap_net_admin+ep PROGRAM)",
 				 name);
@@ -142,15 +146,20 @@ static int check_iface(const struct packet *p, const struct iface *iface, struct
 	struct iface master;
 
 	if (iface->loopback)
-		return error_set(err, -EINVAL, "%s is the loopback interface, which cannot be a port", iface->name);
+		return error_set(err, -EINVAL,
+				 "%s is the loopback interface, which cannot be a port",
+				 iface->name);
 	if (iface->type != ARPHRD_ETHER)
-		return error_set(err, -EINVAL, "%s is not an Ethernet interface (its type is %u), so it cannot be a port",
-				 iface->name, iface->type);
+		return error_set(
+			err, -EINVAL,
+			"%s is not an Ethernet interface (its type is %u), so it cannot be a port",
+			iface->name, iface->type);
 	if (!iface->master)
 		return 0;
 	if (find(p, NULL, iface->master, &master))
 		snprintf(master.name, sizeof(master.name), "a bridge");
-	return error_set(err, -EBUSY, "%s belongs to %s already; take it out first: ip link set dev %s nomaster",
+	return error_set(err, -EBUSY,
+			 "%s belongs to %s already; take it out first: ip link set dev %s nomaster",
 			 iface->name, master.name, iface->name);
 }
 
@@ -172,19 +181,22 @@ static int drop_for_host(struct packet *p, const char *name, struct error *err)
 /* Binds the sockets to @iface; the last step starts receiving. */
 static int bind_sockets(struct packet *p, const struct iface *iface)
 {
-	struct packet_mreq promisc = { .mr_ifindex = iface->link.ifindex, .mr_type = PACKET_MR_PROMISC };
+	struct packet_mreq promisc = { .mr_ifindex = iface->link.ifindex,
+				       .mr_type = PACKET_MR_PROMISC };
 	int direct = p->bypass, err, ret;
 	socklen_t len = sizeof(err);
 
 	ret = bind_to(p->tx_fd, 0, iface->link.ifindex);
 	if (ret)
 		return ret;
-	p->direct = direct && !setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &direct, sizeof(direct));
+	p->direct = direct &&
+		    !setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &direct, sizeof(direct));
 	if (setsockopt(p->port.rx_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)))
 		return -errno;
 	packet_rx_flush(p);
 	ret = bind_to(p->port.rx_fd, ETH_P_ALL, iface->link.ifindex);
-	getsockopt(p->port.rx_fd, SOL_SOCKET, SO_ERROR, &err, &len); /* ENETDOWN when it is down: known */
+	/* ENETDOWN when it is down, which is known. */
+	getsockopt(p->port.rx_fd, SOL_SOCKET, SO_ERROR, &err, &len);
 	return ret;
 }
 
@@ -195,7 +207,7 @@ static void want_ring(struct packet *p)
 	p->port.host->deadline(p->port.host->ctx, &p->port, 0);
 }
 
-/* Makes @iface the interface of the port. Returns 0 with *@link as it is now, or -errno with a sentence. */
+/* Makes @iface the interface of the port. Returns 0 with *@link, or -errno with a sentence. */
 static int attach(struct packet *p, const struct iface *iface, struct link *link, struct error *err)
 {
 	int ret = check_iface(p, iface, err);
@@ -323,7 +335,8 @@ static uint32_t kernel_caps(void)
 	unsigned major = 0, minor = 0;
 	struct utsname u;
 
-	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 2))
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 6 ||
+	    (major == 6 && minor < 2))
 		return OFFLOAD_ALL & ~(uint32_t)OFFLOAD_USO;
 	return OFFLOAD_ALL;
 }
@@ -352,8 +365,8 @@ static int start(struct packet *p, struct error *err)
 	return attach(p, &iface, &p->port.link, err);
 }
 
-int packet_open_as(const struct port_ops *ops, const struct port_spec *spec, const struct port_host *host,
-		   struct packet **packetp, struct error *err)
+int packet_open_as(const struct port_ops *ops, const struct port_spec *spec,
+		   const struct port_host *host, struct packet **packetp, struct error *err)
 {
 	const char *netns = port_spec_text(spec, "netns"), *stack = port_spec_text(spec, "host");
 	struct packet *p;
@@ -380,8 +393,8 @@ int packet_open_as(const struct port_ops *ops, const struct port_spec *spec, con
 	return 0;
 }
 
-static int packet_open(const struct port_spec *spec, const struct link *link, const struct port_host *host,
-		       struct port **portp, struct error *err)
+static int packet_open(const struct port_spec *spec, const struct link *link,
+		       const struct port_host *host, struct port **portp, struct error *err)
 {
 	struct packet *p;
 	int ret = packet_open_as(&packet_ops, spec, host, &p, err);
@@ -398,7 +411,8 @@ static int packet_open(const struct port_spec *spec, const struct link *link, co
 const struct port_ops packet_ops = {
 	.kind = "packet",
 	.address = "NAME",
-	.help = "an existing Ethernet interface, through AF_PACKET; missing until there is one of that name",
+	.help = "an existing Ethernet interface, through AF_PACKET; missing until there is one of "
+		"that name",
 	.interface = true,
 	.local_mac = true,
 	.options = packet_options,

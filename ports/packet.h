@@ -2,9 +2,11 @@
 /*
  * packet: ports on existing interfaces, through AF_PACKET.
  *
- * Three sockets: one with a receive ring, one with a send ring, one to send super-frames. The surprising rule: the sockets outlive the interface. When that is deleted they are bound to nothing, and
- * bound again when one of its name appears, so descriptors are constant; a renamed interface stays the port's.
- * The driver's tables are `packet_ops` (kinds.h) and `guest_ops` (guest.h). packet_rx.c receives, packet_tx.c sends.
+ * Three sockets: one with a receive ring, one with a send ring, one to send super-frames. The
+ * surprising rule: the sockets outlive the interface. When that is deleted they are bound to
+ * nothing, and bound again when one of its name appears, so descriptors are constant; a renamed
+ * interface stays the port's. The driver's tables are `packet_ops` (kinds.h) and `guest_ops`
+ * (guest.h). packet_rx.c receives, packet_tx.c sends.
  */
 #ifndef PORTS_PACKET_H
 #define PORTS_PACKET_H
@@ -16,7 +18,7 @@
 #include "ports/iface.h"
 #include "ports/port.h"
 
-/* A ring of slots that the kernel fills: packed into 64 KiB blocks, no multiple of 4096 apart (cache sets). */
+/* Slots of a ring, packed into 64 KiB blocks, no multiple of 4096 apart (cache sets). */
 #define PACKET_SLOT 2112u
 #define PACKET_BLOCK 65536u
 #define PACKET_BLOCK_SLOTS (PACKET_BLOCK / PACKET_SLOT)
@@ -26,12 +28,12 @@
 struct packet {
 	struct port port; /* rx_fd has the receive ring; always open */
 	char ifname[IF_NAMESIZE]; /* as the user says */
-	char netns[256];          /* where the interface is, "" = here */
-	int ifindex;              /* what the sockets are bound to, 0 = nothing */
-	bool complained;          /* said why it cannot attach to the interface that is there now */
-	bool bypass;     /* send past the queueing discipline, as the user says */
-	bool host_drop;  /* keep the host's own stack out */
-	int drop_fd;     /* holds the filter for that; -1 = none */
+	char netns[256]; /* where the interface is, "" = here */
+	int ifindex; /* what the sockets are bound to, 0 = nothing */
+	bool complained; /* said why it cannot attach to the interface that is there now */
+	bool bypass; /* send past the queueing discipline, as the user says */
+	bool host_drop; /* keep the host's own stack out */
+	int drop_fd; /* holds the filter for that; -1 = none */
 	char drop_name[IF_NAMESIZE]; /* what the interface was called then */
 	bool remove_tap; /* the TAP was made for this port and goes with it */
 
@@ -39,19 +41,20 @@ struct packet {
 	uint8_t *rx_ring; /* NULL: receive without it, by recvmmsg() */
 	unsigned rx_next; /* slot to look at */
 	unsigned rx_held; /* slots before it that were not given back yet */
-	bool suspect;     /* frames were dropped although the ring was empty */
+	bool suspect; /* frames were dropped although the ring was empty */
 	uint64_t missed;
-	unsigned vlen;    /* frames to ask for at once, without the ring */
+	unsigned vlen; /* frames to ask for at once, without the ring */
 	struct mmsghdr in_msg[BATCH_MAX];
 	struct iovec in_iov[BATCH_MAX];
-	uint8_t in_aux[BATCH_MAX][CMSG_SPACE(sizeof(struct tpacket_auxdata))] __attribute__((aligned(8)));
+	uint8_t in_aux[BATCH_MAX][CMSG_SPACE(sizeof(struct tpacket_auxdata))]
+		__attribute__((aligned(8)));
 
 	/* packet_tx.c */
-	int tx_fd;        /* for super-frames, and for everything without a ring */
-	int ring_fd;      /* has the send ring; -1 = none */
-	bool direct;      /* both send past the queueing discipline */
+	int tx_fd; /* for super-frames, and for everything without a ring */
+	int ring_fd; /* has the send ring; -1 = none */
+	bool direct; /* both send past the queueing discipline */
 	uint8_t *tx_ring;
-	uint32_t tx_slot, tx_slots;   /* bytes of a slot, and how many there are */
+	uint32_t tx_slot, tx_slots; /* bytes of a slot, and how many there are */
 	uint32_t tx_block, tx_blocks; /* the same of blocks */
 	uint32_t tx_next; /* slot to fill */
 	struct mmsghdr out_msg[BATCH_MAX];
@@ -63,15 +66,16 @@ struct packet {
 extern const struct port_option packet_options[];
 
 /* As port_ops.open(), for a port with table @ops. */
-int packet_open_as(const struct port_ops *ops, const struct port_spec *spec, const struct port_host *host,
-		   struct packet **packetp, struct error *err);
+int packet_open_as(const struct port_ops *ops, const struct port_spec *spec,
+		   const struct port_host *host, struct packet **packetp, struct error *err);
 void packet_close(struct port *port);
 void packet_link(struct port *port, const struct link *news);
 void packet_timer(struct port *port, uint64_t now);
 
 /*
- * Opens the network namespace that @port, a `packet` or a guest's, works in. Returns a descriptor for the caller to
- * close, or -errno (-EPERM, -ENOTTY: not to be known, so suppose the switch's own).
+ * Opens the network namespace that @port, a `packet` or a guest's, works in. Returns a descriptor
+ * for the caller to close, or -errno (-EPERM, -ENOTTY: not to be known, so suppose the switch's
+ * own).
  */
 int packet_netns(const struct port *port);
 
@@ -84,7 +88,7 @@ bool packet_bound(const struct packet *p);
 /* packet_rx.c: makes the ring of rx_fd, without which recvmmsg() does; and releases it. */
 void packet_rx_init(struct packet *p);
 void packet_rx_fini(struct packet *p);
-/* Gives the ring up and receives without: tags come as control messages, lengths are known afterwards. */
+/* Gives the ring up and receives without: slower, and tags come as control messages. */
 void packet_rx_plain(struct packet *p);
 /* Throws away what an interface that is gone left behind. No batch may be on its way. */
 void packet_rx_flush(struct packet *p);
@@ -94,7 +98,7 @@ void packet_refresh(struct port *port, struct port_stats *stats);
 
 /* packet_tx.c */
 void packet_tx_init(struct packet *p);
-/* Makes the send ring for the interface and MTU that the port has; takes some 10 ms. It works without, but slower. */
+/* Makes the send ring for the MTU that the port has; takes some 10 ms. Sending works without. */
 void packet_tx_open(struct packet *p);
 /* Releases it: the interface or its MTU is another. */
 void packet_tx_reset(struct packet *p);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Receiving. A frame that fits its slot of the ring is used where it lies, without a system call or a copy. Of a longer
- * one (a super-frame, a jumbo frame) the slot has the length, and the frame waits in the socket's queue
- * (PACKET_COPY_THRESH); one recvmmsg() a batch brings those into the arena. Order is that of the slots.
+ * Receiving. A frame that fits its slot of the ring is used where it lies, without a system call or
+ * a copy. Of a longer one (a super-frame, a jumbo frame) the slot has the length, and the frame
+ * waits in the socket's queue (PACKET_COPY_THRESH); one recvmmsg() a batch brings those into the
+ * arena. Order is that of the slots.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -22,7 +23,13 @@
 
 static struct tpacket2_hdr *slot(const struct packet *p, unsigned i)
 {
-	return (void *)(p->rx_ring + (size_t)i / PACKET_BLOCK_SLOTS * PACKET_BLOCK + i % PACKET_BLOCK_SLOTS * PACKET_SLOT);
+	return (void *)(p->rx_ring + (size_t)i / PACKET_BLOCK_SLOTS * PACKET_BLOCK +
+			i % PACKET_BLOCK_SLOTS * PACKET_SLOT);
+}
+
+static uint32_t status_of(const struct tpacket2_hdr *h)
+{
+	return __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
 }
 
 void packet_rx_plain(struct packet *p)
@@ -54,7 +61,8 @@ void packet_rx_init(struct packet *p)
 	if (!setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) &&
 	    !setsockopt(fd, SOL_PACKET, PACKET_COPY_THRESH, &one, sizeof(one)) &&
 	    !setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req))) {
-		p->rx_ring = mmap(NULL, PACKET_BLOCKS * PACKET_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		p->rx_ring = mmap(NULL, PACKET_BLOCKS * PACKET_BLOCK, PROT_READ | PROT_WRITE,
+				  MAP_SHARED, fd, 0);
 		if (p->rx_ring != MAP_FAILED)
 			return;
 		p->rx_ring = NULL;
@@ -93,7 +101,7 @@ void packet_rx_flush(struct packet *p)
 	char byte;
 
 	release(p);
-	while (p->rx_ring && __atomic_load_n(&slot(p, p->rx_next)->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) {
+	while (p->rx_ring && status_of(slot(p, p->rx_next)) & TP_STATUS_USER) {
 		p->rx_next = (p->rx_next + 1) % PACKET_SLOTS;
 		p->rx_held = 1;
 		release(p);
@@ -123,16 +131,18 @@ void packet_refresh(struct port *port, struct port_stats *stats)
 }
 
 /*
- * Woken with nothing to read: the interface went away or down; or the ring is stuck. A frame whose segmentation type the
- * virtio header cannot express (SCTP) makes the kernel leave the next slot marked as being written for ever, and drop all
- * that follows (tpacket_rcv, rx_owner_map). Then we go on without the ring.
+ * Woken with nothing to read: the interface went away or down; or the ring is stuck. A frame whose
+ * segmentation type the virtio header cannot express (SCTP) makes the kernel leave the next slot
+ * marked as being written for ever, and drop all that follows (tpacket_rcv, rx_owner_map). Then we
+ * go on without the ring.
  */
 static void idle(struct packet *p)
 {
 	int err;
 	socklen_t len = sizeof(err);
 
-	getsockopt(p->port.rx_fd, SOL_SOCKET, SO_ERROR, &err, &len); /* it would count as an event for ever */
+	/* Once told it is no event any more. */
+	getsockopt(p->port.rx_fd, SOL_SOCKET, SO_ERROR, &err, &len);
 	if (!packet_bound(p)) {
 		packet_vanish(p);
 		return;
@@ -140,14 +150,15 @@ static void idle(struct packet *p)
 	if (!p->rx_ring || !drops(p))
 		return;
 	if (p->suspect) {
-		log_notice("%s: frames of an unknown segmentation type; receiving without a ring from now on",
+		log_notice("%s: frames of an unknown segmentation type; from now on without a ring",
 			   p->port.name);
 		packet_rx_plain(p);
 	}
 	p->suspect = true;
 }
 
-/* Drops from @b what is no frame or asks for something odd; each has its virtio header in front of its data. */
+/* Drops from @b what is no frame or asks for something odd; the virtio header is before the data.
+ */
 static void check(struct batch *b)
 {
 	unsigned n = 0;
@@ -186,10 +197,11 @@ static struct frame *append(const struct packet *p, struct batch *b, uint8_t *da
 static void set_tag(struct frame *f, uint32_t status, uint16_t tpid, uint16_t tci)
 {
 	if (status & TP_STATUS_VLAN_VALID)
-		f->kept = (struct vtag){ status & TP_STATUS_VLAN_TPID_VALID ? tpid : TPID_8021Q, tci };
+		f->kept = (struct vtag){ status & TP_STATUS_VLAN_TPID_VALID ? tpid : TPID_8021Q,
+					 tci };
 }
 
-/* Receives the frames @f[0..@n] that were too long for their slots: they wait in the socket, in the same order. */
+/* Receives the @n frames that were too long for their slots; they wait in the same order. */
 static void receive_long(struct packet *p, struct frame *const *f, unsigned n)
 {
 	unsigned done = 0, errors = 0;
@@ -216,7 +228,7 @@ static void ring_rx(struct packet *p, struct batch *b)
 
 	while (p->rx_held < BATCH_MAX && bytes < BATCH_BYTES) {
 		struct tpacket2_hdr *h = slot(p, p->rx_next);
-		uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE), len = h->tp_len;
+		uint32_t status = status_of(h), len = h->tp_len;
 		struct frame *f;
 
 		if (!(status & TP_STATUS_USER)) {
@@ -236,7 +248,8 @@ static void ring_rx(struct packet *p, struct batch *b)
 			p->in_iov[n_long].iov_base = at + ARENA_PAD;
 			p->in_iov[n_long].iov_len = HDR_LEN + take;
 			long_frame[n_long++] = f;
-			at += (ARENA_PAD + HDR_LEN + take + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+			at += (ARENA_PAD + HDR_LEN + take + ARENA_ALIGN - 1) &
+			      ~(size_t)(ARENA_ALIGN - 1);
 		} else if (h->tp_snaplen < len) { /* the socket's queue was full */
 			p->missed++;
 			continue;

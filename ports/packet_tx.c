@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending. What is not a super-frame is written to slots of a ring and goes out with one system call for a whole queue;
- * the kernel copies each into one piece (virtio hdr_len says how much, and we say all). That is cheaper than sendmmsg()
- * by a tenth for small and a third for full frames. Besides, the ring has no MTU check, and the kernel's bridge lets
- * frames of up to four bytes over the MTU pass. Super-frames, and whatever the ring did not take, go by sendmmsg().
+ * Sending. What is not a super-frame is written to slots of a ring and goes out with one system
+ * call for a whole queue; the kernel copies each into one piece (virtio hdr_len says how much, and
+ * we say all). That is cheaper than sendmmsg() by a tenth for small and a third for full frames.
+ * Besides, the ring has no MTU check, and the kernel's bridge lets frames of up to four bytes over
+ * the MTU pass. Super-frames, and whatever the ring did not take, go by sendmmsg().
  */
 #include <errno.h>
 #include <string.h>
@@ -34,11 +35,11 @@ void packet_tx_reset(struct packet *p)
 	p->ring_fd = -1;
 }
 
-/* Chooses slots for all that may go to an interface with our MTU, no multiple of 4096 apart if they are small. */
+/* Chooses slots for all that may go to an interface with our MTU. */
 static void plan(struct packet *p)
 {
-	uint32_t need = (uint32_t)(SLOT_OFFSET + sizeof(struct vnet_hdr)) + p->port.link.mtu + FRAME_HDR_LEN +
-			2 * FRAME_TAG_LEN;
+	uint32_t need = (uint32_t)(SLOT_OFFSET + sizeof(struct vnet_hdr)) + p->port.link.mtu +
+			FRAME_HDR_LEN + 2 * FRAME_TAG_LEN;
 	uint32_t per_block;
 
 	p->tx_slot = need <= PACKET_SLOT ? PACKET_SLOT : (need + 63) / 64 * 64;
@@ -65,7 +66,8 @@ void packet_tx_open(struct packet *p)
 	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &direct, sizeof(direct));
 	if (!setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) &&
 	    !setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &req, sizeof(req))) {
-		p->tx_ring = mmap(NULL, (size_t)p->tx_blocks * p->tx_block, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		p->tx_ring = mmap(NULL, (size_t)p->tx_blocks * p->tx_block, PROT_READ | PROT_WRITE,
+				  MAP_SHARED, fd, 0);
 		if (p->tx_ring != MAP_FAILED) {
 			p->ring_fd = fd;
 			return;
@@ -79,7 +81,13 @@ static struct tpacket2_hdr *slot(const struct packet *p, uint32_t i)
 {
 	uint32_t per_block = p->tx_block / p->tx_slot;
 
-	return (void *)(p->tx_ring + (size_t)(i / per_block) * p->tx_block + i % per_block * p->tx_slot);
+	return (void *)(p->tx_ring + (size_t)(i / per_block) * p->tx_block +
+			i % per_block * p->tx_slot);
+}
+
+static uint32_t status_of(const struct tpacket2_hdr *h)
+{
+	return __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
 }
 
 static bool ringable(const struct packet *p, const struct wire *w)
@@ -105,8 +113,9 @@ static void put(struct tpacket2_hdr *h, const struct wire *w)
 }
 
 /*
- * Sends wires @from.. as far as they are for the ring, before @n. Returns how many went; *@ok becomes false when the
- * ring is full or the kernel did not take one of them: sendmmsg() will know the reason.
+ * Sends wires @from.. as far as they are for the ring, before @n. Returns how many went; *@ok
+ * becomes false when the ring is full or the kernel did not take one of them: sendmmsg() will know
+ * the reason.
  */
 static unsigned send_ring(struct packet *p, unsigned from, unsigned n, bool *ok)
 {
@@ -116,7 +125,7 @@ static unsigned send_ring(struct packet *p, unsigned from, unsigned n, bool *ok)
 	while (from + sent < n && sent < p->tx_slots && ringable(p, &p->wire[from + sent])) {
 		struct tpacket2_hdr *h = slot(p, next);
 
-		if (__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) != TP_STATUS_AVAILABLE) {
+		if (status_of(h) != TP_STATUS_AVAILABLE) {
 			*ok = false;
 			break;
 		}
@@ -129,7 +138,7 @@ static unsigned send_ring(struct packet *p, unsigned from, unsigned n, bool *ok)
 	for (; sent; sent--) { /* what was not taken is at the end */
 		struct tpacket2_hdr *h = slot(p, (first + sent - 1) % p->tx_slots);
 
-		if (!(__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT)))
+		if (!(status_of(h) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT)))
 			break;
 		__atomic_store_n(&h->tp_status, TP_STATUS_AVAILABLE, __ATOMIC_RELEASE);
 		*ok = false;
@@ -139,8 +148,9 @@ static unsigned send_ring(struct packet *p, unsigned from, unsigned n, bool *ok)
 }
 
 /*
- * Past the queueing discipline nobody cuts a super-frame for an interface that cannot do so itself; it is dropped as if
- * the queue was full. Sends message @m the usual way and, if that helps, stays with it. Returns 0 or -errno.
+ * Past the queueing discipline nobody cuts a super-frame for an interface that cannot do so itself;
+ * it is dropped as if the queue was full. Sends message @m the usual way and, if that helps, stays
+ * with it. Returns 0 or -errno.
  */
 static int send_queued(struct packet *p, const struct msghdr *m)
 {
@@ -156,8 +166,8 @@ static int send_queued(struct packet *p, const struct msghdr *m)
 	if (p->ring_fd >= 0)
 		setsockopt(p->ring_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &off, sizeof(off));
 	p->direct = false;
-	log_info("%s: the interface %s does not segment by itself; using its queueing discipline", p->port.name,
-		 p->ifname);
+	log_info("%s: the interface %s does not segment by itself; using its queueing discipline",
+		 p->port.name, p->ifname);
 	return 0;
 }
 
@@ -213,11 +223,13 @@ static void count(struct port_stats *stats, const struct txq_entry *e, enum drop
 static void send_plain(struct packet *p, unsigned from, unsigned n, struct port_stats *stats)
 {
 	for (unsigned end = from + n; from < end;) {
-		int ret = p->ifindex ? sendmmsg(p->tx_fd, p->out_msg + from, end - from, MSG_DONTWAIT) : 0;
-		enum drop reason = DROP_NONE;
+		enum drop reason = p->ifindex ? DROP_NONE : DROP_DOWN;
+		int ret = 1;
 
+		if (!reason)
+			ret = sendmmsg(p->tx_fd, p->out_msg + from, end - from, MSG_DONTWAIT);
 		if (ret <= 0) {
-			reason = p->ifindex ? refused(p, from, -errno) : DROP_DOWN;
+			reason = refused(p, from, -errno);
 			ret = 1;
 		}
 		for (; ret; ret--, from++) {

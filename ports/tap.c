@@ -24,7 +24,8 @@
 #define OFFLOAD_USO6 0x40u
 
 #define READ_ALIGN 64u /* frames of a batch are packed into the arena at multiples of this */
-#define READ_PAD 6u    /* in front of the header, so that the frame behind it is aligned to 16 */
+#define READ_ROUND(n) (((n) + READ_ALIGN - 1) & ~(size_t)(READ_ALIGN - 1))
+#define READ_PAD 6u /* in front of the header, so that the frame behind it is aligned to 16 */
 /* One more than the longest frame with a tag, to see that something was longer. */
 #define READ_MAX (sizeof(struct vnet_hdr) + FRAME_MAX + FRAME_TAG_LEN + 1)
 
@@ -34,7 +35,8 @@ struct tap {
 	char netns[256]; /* where it is opened, "" = here */
 };
 
-_Static_assert(sizeof(struct vnet_hdr) == 10, "struct vnet_hdr is what the kernel reads and writes");
+_Static_assert(sizeof(struct vnet_hdr) == 10,
+	       "struct vnet_hdr is what the kernel reads and writes");
 
 static struct tap *tap_of(struct port *port)
 {
@@ -85,7 +87,7 @@ static void tap_tell(struct tap *t, const struct link *link)
 	t->port.host->link_changed(t->port.host->ctx, &t->port, link);
 }
 
-/* The interface was deleted: its descriptor is good for nothing any more and would be ready for ever. */
+/* The interface was deleted: its descriptor would be ready for ever, with nothing to read. */
 static void tap_vanish(struct tap *t)
 {
 	static const struct link missing;
@@ -97,16 +99,20 @@ static void tap_vanish(struct tap *t)
 	tap_tell(t, &missing);
 }
 
-/* Asks for all offloads that this kernel knows; it may then hand us such frames, and takes them from us. */
+/* Asks for all offloads that this kernel knows: it may hand us such frames, and takes them. */
 static uint32_t tap_offload(int fd)
 {
 	static const struct {
 		unsigned ask;
 		uint32_t caps;
 	} level[] = {
-		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | OFFLOAD_USO4 | OFFLOAD_USO6, OFFLOAD_ALL },
-		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, OFFLOAD_ALL & ~(uint32_t)OFFLOAD_USO },
-		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 },
+		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | OFFLOAD_USO4 |
+			  OFFLOAD_USO6,
+		  OFFLOAD_ALL },
+		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+		  OFFLOAD_ALL & ~(uint32_t)OFFLOAD_USO },
+		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
+		  OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 },
 	};
 
 	for (unsigned i = 0; i < sizeof(level) / sizeof(level[0]); i++)
@@ -116,10 +122,12 @@ static uint32_t tap_offload(int fd)
 }
 
 /*
- * Attaches to the TAP of our name in namespace @ns, on whose @sock it is asked about. With @spec it is made when there
- * is none, and configured. Returns 0 with port.rx_fd, caps and link set, or -errno with a sentence.
+ * Attaches to the TAP of our name in namespace @ns, on whose @sock it is asked about. With @spec it
+ * is made when there is none, and configured. Returns 0 with port.rx_fd, caps and link set, or
+ * -errno with a sentence.
  */
-static int tap_attach(struct tap *t, int ns, int sock, const struct port_spec *spec, bool *made, struct error *err)
+static int tap_attach(struct tap *t, int ns, int sock, const struct port_spec *spec, bool *made,
+		      struct error *err)
 {
 	struct iface iface = { .tap_multi_queue = false };
 	int fd, ret = iface_get(sock, t->ifname, 0, &iface);
@@ -152,7 +160,8 @@ static int tap_attach(struct tap *t, int ns, int sock, const struct port_spec *s
 }
 
 /* tap_attach() in our home namespace. */
-static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *made, struct error *err)
+static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *made,
+			   struct error *err)
 {
 	int ns = -1, sock, ret;
 
@@ -163,7 +172,8 @@ static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *ma
 	}
 	sock = iface_socket(ns);
 	if (sock < 0) {
-		ret = error_set(err, sock, "%s: cannot enter namespace %s: %s", t->ifname, t->netns, strerror(-sock));
+		ret = error_set(err, sock, "%s: cannot enter namespace %s: %s", t->ifname, t->netns,
+				strerror(-sock));
 	} else {
 		ret = tap_attach(t, ns, sock, spec, made, err);
 		close(sock);
@@ -173,8 +183,8 @@ static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *ma
 	return ret;
 }
 
-static int tap_open(const struct port_spec *spec, const struct link *link, const struct port_host *host,
-		    struct port **portp, struct error *err)
+static int tap_open(const struct port_spec *spec, const struct link *link,
+		    const struct port_host *host, struct port **portp, struct error *err)
 {
 	struct tap *t;
 	bool made;
@@ -196,8 +206,8 @@ static int tap_open(const struct port_spec *spec, const struct link *link, const
 		free(t);
 		return ret;
 	}
-	log_notice("%s: %s a TAP: the interface %s is the station behind this port, for a guest to open it say "
-		   "tap:%s,guest%s",
+	log_notice("%s: %s a TAP: the interface %s is the station behind this port, "
+		   "for a guest to open it say tap:%s,guest%s",
 		   spec->name, made ? "made" : "attached to", t->ifname, t->ifname,
 		   t->port.link.up ? "" : "; the interface is down");
 	host->watch(host->ctx, &t->port, t->port.rx_fd, PORT_IN);
@@ -295,16 +305,15 @@ static void tap_rx(struct port *port, unsigned queue, struct batch *b)
 	for (unsigned i = 0; i < BATCH_MAX && at < end; i++) {
 		ssize_t len = read(port->rx_fd, at + READ_PAD, READ_MAX);
 
-		if (len >= 0) {
-			if (take(t, b, at + READ_PAD, (size_t)len))
-				at += (READ_PAD + (size_t)len + READ_ALIGN - 1) & ~(size_t)(READ_ALIGN - 1);
-		} else if (errno == EINVAL) { /* a segmentation type that the header cannot express */
-			batch_refuse(b, 0, DROP_VNET);
-		} else {
+		if (len < 0 && errno != EINVAL) {
 			if (errno == EBADFD)
 				tap_vanish(t);
 			return;
 		}
+		if (len < 0) /* a segmentation type that the header cannot express */
+			batch_refuse(b, 0, DROP_VNET);
+		else if (take(t, b, at + READ_PAD, (size_t)len))
+			at += READ_ROUND(READ_PAD + (size_t)len);
 	}
 	b->more = true;
 }
@@ -373,7 +382,8 @@ static void tap_tx(struct port *port, unsigned queue, struct txq *q)
 const struct port_ops tap_ops = {
 	.kind = "tap",
 	.address = "NAME",
-	.help = "a TAP device: the interface NAME is the station behind the port; made if there is none",
+	.help = "a TAP device: the interface NAME is the station behind the port; made if there is "
+		"none",
 	.interface = true,
 	.options = tun_options,
 	.open = tap_open,

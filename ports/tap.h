@@ -2,10 +2,11 @@
 /*
  * tap: ports on TAP devices that the switch holds open itself.
  *
- * The interface is the station behind the port: what it transmits is read from the descriptor. The surprising rule:
- * the port lives as long as its descriptor, wherever the interface is; moved to another namespace or renamed it goes
- * on working, and news must then be looked for there (tap_netns). Only deletion makes it missing; it attaches again
- * when a free TAP of its name appears, but never makes one by itself. The driver's table is `tap_ops` (kinds.h).
+ * The interface is the station behind the port: what it transmits is read from the descriptor. The
+ * surprising rule: the port lives as long as its descriptor, wherever the interface is; moved to
+ * another namespace or renamed it goes on working, and news must then be looked for there
+ * (tap_netns). Only deletion makes it missing; it attaches again when a free TAP of its name
+ * appears, but never makes one by itself. The driver's table is `tap_ops` (kinds.h).
  */
 #ifndef PORTS_TAP_H
 #define PORTS_TAP_H
@@ -13,8 +14,9 @@
 #include "ports/port.h"
 
 /*
- * Opens the network namespace that the interface of @port, a `tap`, is in now (its home while it is missing). Returns
- * a descriptor for the caller to close, or -errno (-EPERM, -ENOTTY: not to be known, so suppose the switch's own).
+ * Opens the network namespace that the interface of @port, a `tap`, is in now (its home while it is
+ * missing). Returns a descriptor for the caller to close, or -errno (-EPERM, -ENOTTY: not to be
+ * known, so suppose the switch's own).
  */
 int tap_netns(const struct port *port);
 

@@ -21,9 +21,12 @@
 const struct port_option tun_options[] = {
 	{ .name = "guest",
 	  .type = PORT_OPT_FLAG,
-	  .help = "a persistent TAP for a guest to open (qemu -netdev tap,ifname=NAME,script=no), used from the "
+	  .help = "a persistent TAP for a guest to open "
+		  "(qemu -netdev tap,ifname=NAME,script=no), used from the "
 		  "host's side" },
-	{ .name = "persist", .type = PORT_OPT_FLAG, .help = "the interface stays when the switch ends" },
+	{ .name = "persist",
+	  .type = PORT_OPT_FLAG,
+	  .help = "the interface stays when the switch ends" },
 	{ .name = "owner",
 	  .type = PORT_OPT_TEXT,
 	  .help = "user who may open it without privileges, a name or a number" },
@@ -37,7 +40,8 @@ const struct port_option tun_options[] = {
 	  .help = "MTU of the interface, 68..65521 (default: 1500 for a new one)" },
 	{ .name = "netns",
 	  .type = PORT_OPT_TEXT,
-	  .help = "network namespace of the interface, a name or a path (default: the switch's own)" },
+	  .help = "network namespace of the interface, a name or a path "
+		  "(default: the switch's own)" },
 	{ .name = NULL },
 };
 
@@ -49,21 +53,26 @@ static int open_error(const char *name, int code, struct error *err)
 	case ENODEV:
 	case ENXIO:
 		return error_set(err, code,
-				 "%s: the kernel has no TAP devices: /dev/net/tun is missing (modprobe tun)", name);
+				 "%s: there are no TAP devices: /dev/net/tun is missing "
+				 "(modprobe tun)",
+				 name);
 	case EPERM:
 	case EACCES:
 		return error_set(err, code,
-				 "%s: no permission for a TAP device, which needs CAP_NET_ADMIN: run as root, or in a "
-				 "network of your own (unshare -Urn), or on a TAP that root made for you "
+				 "%s: no permission for a TAP device, which needs CAP_NET_ADMIN: "
+				 "run as root, or in a network of your own (unshare -Urn), or on "
+				 "a TAP that root made for you "
 				 "(ip tuntap add dev %s mode tap user NAME)",
 				 name, name);
 	case EBUSY:
 		return error_set(err, code,
-				 "%s: another process holds this TAP; to use it from the host's side say packet:%s", name,
-				 name);
+				 "%s: another process holds this TAP; to use it from the host's "
+				 "side say packet:%s",
+				 name, name);
 	case EINVAL:
 		return error_set(err, code,
-				 "%s is an interface of another type; to use it from the host's side say packet:%s",
+				 "%s is an interface of another type; to use it from the host's "
+				 "side say packet:%s",
 				 name, name);
 	}
 	return error_set(err, code, "%s: cannot open the TAP: %s", name, strerror(-code));
@@ -85,8 +94,10 @@ int tun_open(int ns, const char *name, bool multi_queue, struct error *err)
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (multi_queue)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
-	/* A persistent device keeps what its last user set: have no limit on writes, it would cost the fast path. */
-	if (ioctl(fd, TUNSETIFF, &ifr) || ioctl(fd, TUNSETVNETHDRSZ, &hdr_len) || ioctl(fd, TUNSETSNDBUF, &sndbuf)) {
+	/* A persistent device keeps what its last user set; a limit on writes costs the fast path.
+	 */
+	if (ioctl(fd, TUNSETIFF, &ifr) || ioctl(fd, TUNSETVNETHDRSZ, &hdr_len) ||
+	    ioctl(fd, TUNSETSNDBUF, &sndbuf)) {
 		ret = -errno;
 		close(fd);
 		return open_error(name, ret, err);
@@ -112,7 +123,8 @@ static int find_group(const char *text, unsigned long *id)
 	return gr || (*text && !*end) ? 0 : -ENOENT;
 }
 
-int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, bool up, struct error *err)
+int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, bool up,
+		  struct error *err)
 {
 	const char *owner = port_spec_text(spec, "owner"), *group = port_spec_text(spec, "group");
 	uint64_t persist = port_spec_number(spec, "persist", NOT_GIVEN);
@@ -121,17 +133,21 @@ int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, b
 	int ret;
 
 	if (owner && find_user(owner, &id))
-		return error_set(err, -EINVAL, "%s: owner=%s: there is no such user", spec->address, owner);
+		return error_set(err, -EINVAL, "%s: owner=%s: there is no such user", spec->address,
+				 owner);
 	if (owner && ioctl(fd, TUNSETOWNER, id))
-		return error_set(err, -errno, "%s: owner=%s: %s", spec->address, owner, strerror(errno));
+		return error_set(err, -errno, "%s: owner=%s: %s", spec->address, owner,
+				 strerror(errno));
 	if (group && find_group(group, &id))
-		return error_set(err, -EINVAL, "%s: group=%s: there is no such group", spec->address, group);
+		return error_set(err, -EINVAL, "%s: group=%s: there is no such group",
+				 spec->address, group);
 	if (group && ioctl(fd, TUNSETGROUP, id))
-		return error_set(err, -errno, "%s: group=%s: %s", spec->address, group, strerror(errno));
+		return error_set(err, -errno, "%s: group=%s: %s", spec->address, group,
+				 strerror(errno));
 	ret = mtu || up ? iface_set(sock, ifindex, mtu, up) : 0;
 	if (ret)
-		return error_set(err, ret, "%s: cannot set %s: %s", spec->address, mtu ? "the MTU" : "it up",
-				 strerror(-ret));
+		return error_set(err, ret, "%s: cannot set %s: %s", spec->address,
+				 mtu ? "the MTU" : "it up", strerror(-ret));
 	if (persist != NOT_GIVEN && ioctl(fd, TUNSETPERSIST, (unsigned long)persist))
 		return error_set(err, -errno, "%s: persist: %s", spec->address, strerror(errno));
 	return 0;
@@ -140,8 +156,11 @@ int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, b
 int tun_check_free(const struct iface *iface, struct error *err)
 {
 	if (!iface->tap)
-		return error_set(err, -EEXIST, "%s is not a TAP but a %s interface; to attach to it say packet:%s",
-				 iface->name, iface->kind[0] ? iface->kind : "hardware", iface->name);
+		return error_set(err, -EEXIST,
+				 "%s is not a TAP but a %s interface; to attach to it say "
+				 "packet:%s",
+				 iface->name, iface->kind[0] ? iface->kind : "hardware",
+				 iface->name);
 	if (iface->tap_queues)
 		return open_error(iface->name, -EBUSY, err);
 	return 0;
@@ -156,7 +175,9 @@ int tun_release(int ns, const char *name)
 		return sock;
 	ret = iface_get(sock, name, 0, &iface);
 	if (!ret)
-		ret = iface.tap && !iface.tap_queues ? tun_open(ns, name, iface.tap_multi_queue, NULL) : -EBUSY;
+		ret = iface.tap && !iface.tap_queues
+			      ? tun_open(ns, name, iface.tap_multi_queue, NULL)
+			      : -EBUSY;
 	close(sock);
 	if (ret >= 0)
 		ioctl(ret, TUNSETPERSIST, 0ul);

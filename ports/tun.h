@@ -2,9 +2,10 @@
 /*
  * tun: making and opening TAP devices through /dev/net/tun.
  *
- * What the `tap` driver and `tap:NAME,guest` share. The surprising rule: the kernel makes the interface when a
- * descriptor asks for a name that is free, and deletes it with the last descriptor unless it is persistent; so
- * callers look with iface_get() first and say what they expect. Not for the frame path.
+ * What the `tap` driver and `tap:NAME,guest` share. The surprising rule: the kernel makes the
+ * interface when a descriptor asks for a name that is free, and deletes it with the last descriptor
+ * unless it is persistent; so callers look with iface_get() first and say what they expect. Not for
+ * the frame path.
  */
 #ifndef PORTS_TUN_H
 #define PORTS_TUN_H
@@ -18,23 +19,27 @@
 extern const struct port_option tun_options[];
 
 /*
- * Opens the TAP @name in namespace @ns (-1 = here) with virtio headers and without blocking; it is made if there is
- * none. @multi_queue must be as it was made. Returns the descriptor, or -errno with a sentence in @err.
+ * Opens the TAP @name in namespace @ns (-1 = here) with virtio headers and without blocking; it is
+ * made if there is none. @multi_queue must be as it was made. Returns the descriptor, or -errno
+ * with a sentence in @err.
  */
 int tun_open(int ns, const char *name, bool multi_queue, struct error *err);
 
 /*
- * Does what @spec asks of the TAP @fd, whose interface is @ifindex on @sock: owner, group, mtu, persist; brings it
- * up when @up. Options that are not given change nothing. Returns 0, or -errno with a sentence in @err.
+ * Does what @spec asks of the TAP @fd, whose interface is @ifindex on @sock: owner, group, mtu,
+ * persist; brings it up when @up. Options that are not given change nothing. Returns 0, or -errno
+ * with a sentence in @err.
  */
-int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, bool up, struct error *err);
+int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, bool up,
+		  struct error *err);
 
-/* Returns 0 when @iface is a TAP that nobody holds, else -errno with a sentence in @err that says what it is. */
+/* Returns 0 when @iface is a TAP that nobody holds, else -errno with a sentence in @err that says
+ * what it is. */
 int tun_check_free(const struct iface *iface, struct error *err);
 
 /*
- * Opens the persistent TAP @name in namespace @ns, unless somebody holds it, and makes it vanish with the descriptor
- * that is returned. Returns that or -errno.
+ * Opens the persistent TAP @name in namespace @ns, unless somebody holds it, and makes it vanish
+ * with the descriptor that is returned. Returns that or -errno.
  */
 int tun_release(int ns, const char *name);
 
