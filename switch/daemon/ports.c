@@ -12,6 +12,7 @@
 #include "ports/log.h"
 #include "ports/netns.h"
 #include "ports/tap.h"
+#include "switch/daemon/closer.h"
 #include "switch/daemon/loop.h"
 #include "switch/daemon/resolve.h"
 #include "switch/daemon/rtnl.h"
@@ -54,6 +55,7 @@ struct ports {
 	struct loop *loop;
 	struct worker *worker;
 	struct rtnl *rtnl;
+	struct closer *closer;
 	int retry_fd; /* a timer */
 	struct slot *slot[PORT_MAX];
 };
@@ -190,6 +192,14 @@ static int find_home(struct ports *ports, const struct port_spec *spec, int *nsi
 	return 0;
 }
 
+/* port_host.discard */
+static void host_discard(void *ctx, int fd)
+{
+	struct slot *s = ctx;
+
+	closer_close(s->ports->closer, fd);
+}
+
 /* Where the interface of @s is: a TAP's descriptor knows, whatever happened to the interface. */
 static int find_nsid(struct slot *s)
 {
@@ -255,7 +265,7 @@ static void refresh(struct slot *s)
 		down.carrier = false;
 		tell_bridge(s, &down);
 	}
-	held = port->ops == &tap_ops && !port->link.present && l.queues;
+	held = port->ops == &tap_ops && !port->link.present && l.held;
 	if (held)
 		l.link.present = false;
 	port->ops->link(port, &l.link);
@@ -317,10 +327,11 @@ struct ports *ports_new(struct loop *loop, struct worker *worker, struct error *
 	worker->settle = settle;
 	worker->settle_arg = ports;
 	ports->retry_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	ports->closer = closer_new();
 	ports->rtnl = rtnl_open(err);
 	if (!ports->rtnl)
 		goto err_free;
-	if (!loop_watch(loop, rtnl_fd(ports->rtnl), LOOP_IN, on_news, ports) &&
+	if (ports->closer && !loop_watch(loop, rtnl_fd(ports->rtnl), LOOP_IN, on_news, ports) &&
 	    !loop_watch(loop, ports->retry_fd, LOOP_IN, on_retry, ports))
 		return ports;
 	error_set(err, -ENOMEM, "cannot watch for interface news");
@@ -333,8 +344,10 @@ void ports_free(struct ports *ports)
 {
 	if (!ports)
 		return;
-	FOREACH_SLOT (s, ports)
-		ports_del(ports, s->number);
+	for (uint16_t n = 0; n < PORT_MAX; n++)
+		if (ports->slot[n])
+			ports_del(ports, n);
+	closer_free(ports->closer);
 	if (ports->rtnl)
 		loop_watch(ports->loop, rtnl_fd(ports->rtnl), 0, NULL, NULL);
 	loop_watch(ports->loop, ports->retry_fd, 0, NULL, NULL);
@@ -423,7 +436,8 @@ int ports_add(struct ports *ports, const char *name, const struct port_spec *spe
 	s->host = host;
 	s->wp.deadline = UINT64_MAX;
 	s->number = free_number(ports, host);
-	s->asks = (struct port_host){ s, host_watch, host_deadline, host_link_changed, NULL };
+	s->asks = (struct port_host){ s, host_watch, host_deadline, host_link_changed, NULL, host_discard };
+	closer_wait(ports->closer); /* an interface that is on its way out must not be found */
 	ret = s->number == PORT_NONE ? error_set(err, -ENOSPC, "%s: the switch has all the ports it can have", name)
 				     : resolve(ports, s, &l, err);
 	if (ret)

@@ -24,7 +24,7 @@ const char *resolve_option(const struct port_spec *spec, const char *name)
 
 const struct port_ops *resolve_kind(const struct port_spec *spec, const struct rtnl_link *link)
 {
-	if (!link->link.present || (link->tap && !link->queues) || resolve_option(spec, "guest"))
+	if (!link->link.present || (link->tap && !link->held) || resolve_option(spec, "guest"))
 		return &tap_ops;
 	return &packet_ops;
 }

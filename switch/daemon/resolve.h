@@ -3,7 +3,7 @@
  * resolve: what a port's name means, and which interfaces cannot be ports.
  *
  * Pure decisions on what rtnl.c found out. The surprising rule: a TAP that some process holds is never touched to find
- * out more (TUNSETIFF would attach to it); how many descriptors it has is read from netlink. Used by ports.c and tests.
+ * out more (TUNSETIFF would attach to it); netlink tells that it is held. Used by ports.c and tests.
  */
 #ifndef SWITCH_DAEMON_RESOLVE_H
 #define SWITCH_DAEMON_RESOLVE_H

@@ -46,9 +46,15 @@ static uint8_t get_u8(const struct nlattr *attr)
 	return mnl_attr_validate(attr, MNL_TYPE_U8) < 0 ? 0 : mnl_attr_get_u8(attr);
 }
 
-static void parse_tun(const struct nlattr *nest, struct rtnl_link *l)
+/*
+ * A TAP with one queue does not say how many descriptors it has, so what tells is that it has carrier while it is open
+ * (tun_attach, tun_detach), and that it would not be there at all were it neither open nor persistent.
+ */
+static void parse_tun(const struct nlattr *nest, bool carrier, struct rtnl_link *l)
 {
 	const struct nlattr *attr;
+	uint32_t queues = 0;
+	bool persist = true;
 
 	mnl_attr_for_each_nested(attr, nest) {
 		switch (mnl_attr_get_type(attr)) {
@@ -56,17 +62,18 @@ static void parse_tun(const struct nlattr *nest, struct rtnl_link *l)
 			l->tap = get_u8(attr) == IFF_TAP;
 			break;
 		case IFLA_TUN_PERSIST:
-			l->persist = get_u8(attr);
+			persist = get_u8(attr);
 			break;
 		case IFLA_TUN_NUM_QUEUES:
 		case IFLA_TUN_NUM_DISABLED_QUEUES:
-			l->queues += get_u32(attr);
+			queues += get_u32(attr);
 			break;
 		}
 	}
+	l->held = l->tap && (carrier || queues || !persist);
 }
 
-static void parse_info(const struct nlattr *nest, struct rtnl_link *l)
+static void parse_info(const struct nlattr *nest, bool carrier, struct rtnl_link *l)
 {
 	const struct nlattr *attr, *data = NULL;
 
@@ -75,48 +82,51 @@ static void parse_info(const struct nlattr *nest, struct rtnl_link *l)
 		case IFLA_INFO_KIND:
 			get_string(attr, l->kind, sizeof(l->kind));
 			break;
-		case IFLA_INFO_SLAVE_KIND:
-			get_string(attr, l->master_kind, sizeof(l->master_kind));
-			break;
 		case IFLA_INFO_DATA:
 			data = attr;
 			break;
 		}
 	}
 	if (data && !strcmp(l->kind, "tun"))
-		parse_tun(data, l);
+		parse_tun(data, carrier, l);
 }
 
-static void parse_attr(const struct nlattr *attr, struct rtnl_link *l)
+static void parse_attrs(const struct nlmsghdr *nlh, struct rtnl_link *l)
 {
-	switch (mnl_attr_get_type(attr)) {
-	case IFLA_IFNAME:
-		get_string(attr, l->name, sizeof(l->name));
-		break;
-	case IFLA_ADDRESS:
-		if (mnl_attr_get_payload_len(attr) == MAC_LEN)
-			l->link.mac = mac_load(mnl_attr_get_payload(attr));
-		break;
-	case IFLA_MTU:
-		l->link.mtu = get_u32(attr);
-		break;
-	case IFLA_MASTER:
-		l->master = (int)get_u32(attr);
-		break;
-	case IFLA_PROMISCUITY: /* counts packet sockets too, which IFF_PROMISC does not */
-		l->link.promisc |= get_u32(attr) > 0;
-		break;
-	case IFLA_LINKINFO:
-		parse_info(attr, l);
-		break;
+	const struct nlattr *attr, *info = NULL;
+	bool carrier = false;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg)) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_IFNAME:
+			get_string(attr, l->name, sizeof(l->name));
+			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == MAC_LEN)
+				l->link.mac = mac_load(mnl_attr_get_payload(attr));
+			break;
+		case IFLA_MTU:
+			l->link.mtu = get_u32(attr);
+			break;
+		case IFLA_CARRIER: /* also of an interface that is down, unlike IFF_LOWER_UP */
+			carrier = get_u8(attr);
+			break;
+		case IFLA_PROMISCUITY: /* counts packet sockets too, which IFF_PROMISC does not */
+			l->link.promisc |= get_u32(attr) > 0;
+			break;
+		case IFLA_LINKINFO:
+			info = attr;
+			break;
+		}
 	}
+	if (info)
+		parse_info(info, carrier, l);
 }
 
 int rtnl_parse_link(const void *msg, size_t len, struct rtnl_link *l)
 {
 	const struct nlmsghdr *nlh = msg;
 	const struct ifinfomsg *ifi;
-	const struct nlattr *attr;
 
 	memset(l, 0, sizeof(*l));
 	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len) || MNL_ALIGN(nlh->nlmsg_len) > len) /* it walks so far */
@@ -133,10 +143,7 @@ int rtnl_parse_link(const void *msg, size_t len, struct rtnl_link *l)
 	l->link.up = ifi->ifi_flags & IFF_UP;
 	l->link.carrier = ifi->ifi_flags & IFF_LOWER_UP;
 	l->link.promisc = ifi->ifi_flags & IFF_PROMISC;
-	l->loopback = ifi->ifi_flags & IFF_LOOPBACK;
-	l->type = ifi->ifi_type;
-	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
-		parse_attr(attr, l);
+	parse_attrs(nlh, l);
 	return nlh->nlmsg_type;
 }
 

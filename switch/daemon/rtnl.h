@@ -29,13 +29,8 @@ struct rtnl_link {
 	struct link link;       /* present, up, carrier, promisc, mtu, ifindex, mac */
 	char name[PORT_NAME_MAX];
 	char kind[16];          /* IFLA_INFO_KIND: "veth", "tun", "bridge"; "" for hardware */
-	char master_kind[16];   /* IFLA_INFO_SLAVE_KIND: "bridge", "bond"; "" without a master */
-	int master;             /* ifindex of the master, 0 = none */
-	uint16_t type;          /* ARPHRD_ETHER, ... */
-	bool loopback;
 	bool tap;               /* a TAP device (kind "tun" in TAP mode) */
-	bool persist;           /* that outlives its descriptors */
-	uint32_t queues;        /* descriptors attached to it */
+	bool held;              /* that some process has open */
 };
 
 /* Something about interface @ifindex, or one named @name, changed. */

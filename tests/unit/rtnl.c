@@ -72,8 +72,8 @@ static int parse(struct rtnl_link *l)
 	return rtnl_parse_link(&msg, msg.head.nlmsg_len, l);
 }
 
-/* A TAP in a bridge, held by one process. */
-static void make_tap(uint16_t type)
+/* A TAP with carrier, @persist, and @queues of them (NULL: not said). */
+static void make_tap(uint16_t type, bool carrier, bool persist, const uint32_t *queues)
 {
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 7 };
 	struct rtattr *info, *data;
@@ -82,17 +82,18 @@ static void make_tap(uint16_t type)
 	put_text(IFLA_IFNAME, "tap0");
 	put(IFLA_ADDRESS, mac, sizeof(mac));
 	put_u32(IFLA_MTU, 9000);
-	put_u32(IFLA_MASTER, 4);
+	put_u8(IFLA_CARRIER, carrier);
 	put_u32(IFLA_PROMISCUITY, 1);
 	info = put(IFLA_LINKINFO, NULL, 0);
 	put_text(IFLA_INFO_KIND, "tun");
 	data = put(IFLA_INFO_DATA, NULL, 0);
 	put_u8(IFLA_TUN_TYPE, IFF_TAP);
-	put_u8(IFLA_TUN_PERSIST, 1);
-	put_u32(IFLA_TUN_NUM_QUEUES, 1);
-	put_u32(IFLA_TUN_NUM_DISABLED_QUEUES, 2);
+	put_u8(IFLA_TUN_PERSIST, persist);
+	if (queues) {
+		put_u32(IFLA_TUN_NUM_QUEUES, queues[0]);
+		put_u32(IFLA_TUN_NUM_DISABLED_QUEUES, queues[1]);
+	}
 	end(data);
-	put_text(IFLA_INFO_SLAVE_KIND, "bridge");
 	end(info);
 }
 
@@ -100,22 +101,41 @@ START_TEST(whole)
 {
 	struct rtnl_link l;
 
-	make_tap(RTM_NEWLINK);
+	make_tap(RTM_NEWLINK, true, true, NULL);
 	ck_assert_int_eq(parse(&l), RTM_NEWLINK);
 	ck_assert_str_eq(l.name, "tap0");
 	ck_assert_str_eq(l.kind, "tun");
-	ck_assert_str_eq(l.master_kind, "bridge");
-	ck_assert_int_eq(l.master, 4);
 	ck_assert_int_eq(l.link.ifindex, 12);
 	ck_assert_uint_eq(l.link.mtu, 9000);
 	ck_assert_uint_eq(l.link.mac, 0x020000000007);
-	ck_assert(l.link.present && l.link.up && l.link.carrier && l.link.promisc && l.tap && l.persist && !l.loopback);
-	ck_assert_uint_eq(l.queues, 3);
-	ck_assert_uint_eq(l.type, ARPHRD_ETHER);
-	make_tap(RTM_DELLINK);
+	ck_assert(l.link.present && l.link.up && l.link.carrier && l.link.promisc && l.tap && l.held);
+	make_tap(RTM_DELLINK, true, true, NULL);
 	ck_assert_int_eq(parse(&l), RTM_DELLINK);
 	ck_assert(!l.link.present);
 	ck_assert_int_eq(l.link.ifindex, 12);
+}
+END_TEST
+
+START_TEST(held_taps)
+{
+	static const uint32_t none[2] = { 0, 0 }, one[2] = { 1, 0 }, disabled[2] = { 0, 2 };
+	struct rtnl_link l;
+
+	make_tap(RTM_NEWLINK, false, true, NULL);
+	parse(&l);
+	ck_assert(!l.held);
+	make_tap(RTM_NEWLINK, false, false, NULL);
+	parse(&l);
+	ck_assert(l.held);
+	make_tap(RTM_NEWLINK, false, true, none);
+	parse(&l);
+	ck_assert(!l.held);
+	make_tap(RTM_NEWLINK, false, true, one);
+	parse(&l);
+	ck_assert(l.held);
+	make_tap(RTM_NEWLINK, false, true, disabled);
+	parse(&l);
+	ck_assert(l.held);
 }
 END_TEST
 
@@ -138,7 +158,7 @@ START_TEST(cut_short)
 	struct rtnl_link l;
 	size_t whole_len;
 
-	make_tap(RTM_NEWLINK);
+	make_tap(RTM_NEWLINK, true, true, NULL);
 	whole_len = msg.head.nlmsg_len;
 	for (size_t len = 0; len < whole_len; len++) {
 		char *copy = malloc(len ? len : 1); /* so that a sanitizer sees a read beyond it */
@@ -177,8 +197,8 @@ START_TEST(bare_names)
 	struct rtnl_link none = { .name = "x" };
 	struct rtnl_link veth = { .link.present = true, .kind = "veth" };
 	struct rtnl_link nic = { .link.present = true };
-	struct rtnl_link idle = { .link.present = true, .kind = "tun", .tap = true, .persist = true };
-	struct rtnl_link held = { .link.present = true, .kind = "tun", .tap = true, .persist = true, .queues = 1 };
+	struct rtnl_link idle = { .link.present = true, .kind = "tun", .tap = true };
+	struct rtnl_link held = { .link.present = true, .kind = "tun", .tap = true, .held = true };
 
 	ck_assert_ptr_eq(kind_of("x", &none), &tap_ops);
 	ck_assert_ptr_eq(kind_of("x", &idle), &tap_ops);
@@ -215,6 +235,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(all, whole);
+	tcase_add_test(all, held_taps);
 	tcase_add_test(all, other_messages);
 	tcase_add_test(all, cut_short);
 	tcase_add_test(all, bare_names);
