@@ -38,10 +38,10 @@ static int read_line(struct model *m, char *line, size_t len, const char *file, 
 	return ret ? error_set(err, ret, "%s:%u: %s", file, n, why.text) : 0;
 }
 
-static int read_file(struct model *m, const char *file, struct error *err)
+/* With @suspect the model is checked after each line, and *@suspect becomes the one since which it is wrong, 0 = none. */
+static int read_file(struct model *m, const char *file, unsigned *suspect, struct error *err)
 {
 	FILE *f = fopen(file, "re");
-	struct error why;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t len;
@@ -50,25 +50,44 @@ static int read_file(struct model *m, const char *file, struct error *err)
 	if (!f)
 		return error_set(err, -errno, "cannot read configuration file %s: %s", file, strerror(errno));
 	errno = 0;
-	for (unsigned n = 1; !ret && (len = getline(&line, &room, f)) >= 0; n++)
+	for (unsigned n = 1; !ret && (len = getline(&line, &room, f)) >= 0; n++) {
 		ret = read_line(m, line, (size_t)len, file, n, err);
+		if (suspect && !model_check(m, NULL))
+			*suspect = 0;
+		else if (suspect && !*suspect)
+			*suspect = n;
+	}
 	if (!ret && !feof(f))
 		ret = error_set(err, errno ? -errno : -EIO, "cannot read configuration file %s: %s", file,
 				strerror(errno ? errno : EIO));
 	free(line);
 	fclose(f);
-	if (!ret && model_check(m, &why))
-		ret = error_set(err, -EINVAL, "%s: %s", file, why.text);
 	return ret;
+}
+
+/* The line of the configuration file since which the configuration as a whole is wrong. */
+static unsigned find_line(const struct daemon *d)
+{
+	unsigned suspect = 0;
+	struct model m;
+
+	model_init(&m, d->options.name);
+	daemon_read_options(d, &m, NULL);
+	read_file(&m, d->options.file, &suspect, NULL);
+	model_fini(&m);
+	return suspect;
 }
 
 int daemon_read_config(struct daemon *d, struct model *m, struct error *err)
 {
 	int ret = daemon_read_options(d, m, err);
+	struct error why;
 
 	if (!ret && d->options.file)
-		ret = read_file(m, d->options.file, err);
-	return ret;
+		ret = read_file(m, d->options.file, NULL, err);
+	if (ret || !model_check(m, &why))
+		return ret;
+	return error_set(err, -EINVAL, "%s:%u: %s", d->options.file, find_line(d), why.text);
 }
 
 /* Applies verbs until the backend is as @next; at most ROUNDS_MAX times, as a verb may have effects of its own. */

@@ -130,6 +130,8 @@ static const struct {
 	{ "monitor\n", ":1: " },
 	{ "link add mem:,name=a\nlink add 'mem:,name=b\n", ":2: " },
 	{ "link add mem:,name=\x01\n", ":1: " },
+	/* what only the whole shows */
+	{ "link add host:h\nset ageing_time 1s\nlink add host:i\nset ageing_time 2s\n", ":3: " },
 };
 
 /* Nothing of a file with an error is applied, and its line is named. */
