@@ -86,6 +86,26 @@ free_port:
 	return ret;
 }
 
+/* Returns another port than @n with address @mac in VLAN @vid, or PORT_NONE. */
+static uint16_t other_owner(const struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid)
+{
+	PORTSET_FOREACH (i, &br->vlan[vid].member, br->words)
+		if (i != n && br->port[i].local_mac && br->port[i].link.mac == mac)
+			return (uint16_t)i;
+	return PORT_NONE;
+}
+
+/* Gives entry @local of its port to another port that has that address; silently, as fdb_delete_local() does. */
+static bool pass_on(struct bridge *br, const struct fdb_entry *local, uint64_t now)
+{
+	struct fdb_changes changes = { 0 };
+	struct fdb_entry e = *local;
+
+	e.port = other_owner(br, local->port, local->mac, local->vid);
+	e.flags &= (uint16_t)~FDB_USER;
+	return e.port != PORT_NONE && !fdb_put(br->fdb, &e, now, &changes);
+}
+
 /* Removes every entry of port @n, addresses of the switch that another port shares excepted. */
 static void forget_port(struct bridge *br, uint16_t n, uint64_t now, struct outbox *out)
 {
@@ -94,16 +114,14 @@ static void forget_port(struct bridge *br, uint16_t n, uint64_t now, struct outb
 	uint64_t cursor = 0;
 	unsigned got;
 
-	for (unsigned vid = 0; br->port[n].link.mac && vid <= VLAN_VID_MAX; vid++)
-		if (portset_has(&br->vlan[vid].member, n))
-			bridge_local_del(br, n, br->port[n].link.mac, (uint16_t)vid, now, out);
 	fdb_flush(br->fdb, n, FDB_ANY_VID, false, now);
 	do {
 		got = fdb_remove(br->fdb, &match, now, &cursor, gone, 64);
 		for (unsigned i = 0; i < got; i++) {
 			struct event event = { .kind = EVENT_FDB_DELETED, .port = n, .vid = gone[i].vid, .fdb = gone[i] };
 
-			outbox_event(out, &event);
+			if (!(gone[i].flags & FDB_LOCAL) || !pass_on(br, &gone[i], now))
+				outbox_event(out, &event);
 		}
 	} while (cursor != UINT64_MAX);
 }
@@ -147,18 +165,20 @@ int bridge_port_link(struct bridge *br, uint16_t n, const struct link *link, uin
 {
 	struct bridge_port *port = &br->port[n];
 	struct link old;
-	bool had;
+	bool had, down;
 
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
 	old = port->link;
 	had = has_carrier(port);
+	down = old.up && !link->up;
 	port->link = *link;
 	if (!link->mac)
 		port->link.mac = old.mac; /* a missing interface keeps the address it had */
 	if (port->local_mac && old.mac != port->link.mac)
 		change_mac(br, n, old.mac, now_ms, out);
-	if (had && !has_carrier(port)) { /* br_stp_disable_port() */
+	/* br_stp_disable_port(), which br_port_carrier_check() leaves out for a port that is disabled already */
+	if (down || (had && !has_carrier(port) && port->attr[PORT_STATE] != STATE_DISABLED)) {
 		port->attr[PORT_STATE] = STATE_DISABLED;
 		if (port->attr[PORT_BACKUP_PORT] == PORT_NONE)
 			fdb_flush(br->fdb, n, FDB_ANY_VID, true, now_ms);
@@ -182,12 +202,22 @@ static int set_state(struct bridge *br, uint16_t n, uint64_t state)
 	return 0;
 }
 
+/* Whether @port may have @attr at @value: MAC authentication bypass notes sources that the lock keeps out (br_setport). */
+static bool mab_allows(const struct bridge_port *port, enum port_attr attr, uint64_t value)
+{
+	bool mab = attr == PORT_MAB ? value : port->attr[PORT_MAB];
+	bool locked = attr == PORT_LOCKED ? value : port->attr[PORT_LOCKED];
+	bool learning = attr == PORT_LEARNING ? value : port->attr[PORT_LEARNING];
+
+	return !mab || (locked && learning);
+}
+
 int bridge_port_set(struct bridge *br, uint16_t n, enum port_attr attr, uint64_t value, uint64_t now_ms,
 		    struct outbox *out)
 {
+	const struct fdb_match noted = { n, FDB_ANY_VID, FDB_LOCKED, FDB_LOCKED };
 	struct bridge_port *port = &br->port[n];
 
-	(void)now_ms;
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
 	if (n == PORT_HOST && attr != PORT_ACCEPT)
@@ -199,7 +229,7 @@ int bridge_port_set(struct bridge *br, uint16_t n, enum port_attr attr, uint64_t
 	if (attr == PORT_BACKUP_PORT && value != PORT_NONE &&
 	    (value == n || value == PORT_HOST || !bridge_port_exists(br, (uint16_t)value)))
 		return -EINVAL;
-	if (attr == PORT_MAB && value && !port->attr[PORT_LOCKED])
+	if (!mab_allows(port, attr, value))
 		return -EINVAL;
 	if (port->attr[attr] == value && attr != PORT_STATE)
 		return 0;
@@ -211,6 +241,8 @@ int bridge_port_set(struct bridge *br, uint16_t n, enum port_attr attr, uint64_t
 	} else {
 		port->attr[attr] = value;
 	}
+	if (attr == PORT_MAB && !value)
+		bridge_fdb_flush(br, &noted, now_ms, out);
 	bridge_port_sets(br, n);
 	bridge_port_event(n, EVENT_PORT, out);
 	return 0;
@@ -242,30 +274,15 @@ int bridge_local_add(struct bridge *br, uint16_t n, uint16_t vid, uint64_t now, 
 	return ret;
 }
 
-/* Returns another port than @n with address @mac in VLAN @vid, or PORT_NONE. */
-static uint16_t other_owner(const struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid)
-{
-	PORTSET_FOREACH (i, &br->vlan[vid].member, br->words)
-		if (i != n && br->port[i].local_mac && br->port[i].link.mac == mac)
-			return (uint16_t)i;
-	return PORT_NONE;
-}
-
 void bridge_local_del(struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid, uint64_t now, struct outbox *out)
 {
 	struct fdb_changes changes = { 0 };
 	struct fdb_entry e;
-	uint16_t other;
 
 	if (!fdb_lookup(br->fdb, mac, vid, now, &e) || e.port != n || !(e.flags & FDB_LOCAL) || e.flags & FDB_USER)
 		return;
-	other = other_owner(br, n, mac, vid);
-	if (other != PORT_NONE) {
-		e.port = other;
-		fdb_put(br->fdb, &e, now, &changes);
-		changes.n = 0; /* the kernel tells nobody either */
-	} else {
-		fdb_del(br->fdb, mac, vid, now, &changes);
-	}
+	if (pass_on(br, &e, now))
+		return;
+	fdb_del(br->fdb, mac, vid, now, &changes);
 	outbox_fdb_changes(out, &changes);
 }

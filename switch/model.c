@@ -359,8 +359,8 @@ static int check_port(const struct model *m, const struct model_port *p, struct 
 
 	if (p->backup_port[0] && (!backup || backup == p || backup->host))
 		return error_set(err, -EINVAL, "backup_port of %s: \"%s\" is not another port", p->name, p->backup_port);
-	if (p->attr[PORT_MAB] && !p->attr[PORT_LOCKED])
-		return error_set(err, -EINVAL, "mab on %s needs locked on", p->name);
+	if (p->attr[PORT_MAB] && !(p->attr[PORT_LOCKED] && p->attr[PORT_LEARNING]))
+		return error_set(err, -EINVAL, "mab on %s needs locked on and learning on", p->name);
 	if (p->qinq && m->attr[BRIDGE_VLAN_PROTOCOL] != TPID_8021AD)
 		return error_set(err, -EINVAL, "%s is a QinQ port (qinq=%u): it needs vlan_protocol 802.1ad, not 802.1Q",
 				 p->name, p->vlans->pvid);
