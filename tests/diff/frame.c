@@ -61,7 +61,7 @@ static void value_print(const struct command *c, char *text, size_t size)
 	else if (!strcmp(s->name, "state") && c->value < 5)
 		snprintf(text, size, "%s", states[c->value]);
 	else if (!strcmp(s->name, "backup_port"))
-		snprintf(text, size, c->value ? "p%" PRIu64 : "none", c->value);
+		snprintf(text, size, "p%" PRIu64, c->value);
 	else if (!strcmp(s->name, "group_fwd_mask"))
 		snprintf(text, size, "0x%" PRIx64, c->value);
 	else
@@ -96,7 +96,10 @@ char *command_print(const struct command *c, char *text, size_t size)
 		snprintf(text, size, "set %s %s", settings[c->attr].name, value);
 		break;
 	case OP_PORT_SET:
-		snprintf(text, size, "link set dev %s %s %s", dev, settings[c->attr].name, value);
+		if (!c->value && !strcmp(settings[c->attr].name, "backup_port"))
+			snprintf(text, size, "link set dev %s nobackup_port", dev);
+		else
+			snprintf(text, size, "link set dev %s %s %s", dev, settings[c->attr].name, value);
 		break;
 	case OP_FDB_ADD:
 	case OP_FDB_DEL:

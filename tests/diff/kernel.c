@@ -72,11 +72,11 @@ static int fdb_change(struct side *s, const struct command *c)
 static int flush(struct side *s, const struct command *c)
 {
 	if (c->port)
-		return nl_port_set(&s->nl, s->index_p[c->port], IFLA_BRPORT_FLUSH, "", 0);
+		return nl_fdb_flush(&s->nl, s->index_p[c->port]);
 	return nl_bridge_set(&s->nl, s->index_p[0], IFLA_BR_FDB_FLUSH, "", 0);
 }
 
-int kernel_command(struct side *s, const struct command *c)
+static int execute(struct side *s, const struct command *c)
 {
 	switch (c->op) {
 	case OP_BRIDGE_SET:
@@ -100,6 +100,14 @@ int kernel_command(struct side *s, const struct command *c)
 		break;
 	}
 	return -EINVAL;
+}
+
+int kernel_command(struct side *s, const struct command *c)
+{
+	int answer = execute(s, c);
+
+	/* A value that netlink's policy refuses is "out of range", one that the bridge refuses is "invalid". */
+	return answer == -ERANGE ? -EINVAL : answer;
 }
 
 struct dump {

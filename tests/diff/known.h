@@ -20,8 +20,14 @@
 	  "AF_PACKET writes the tag into the frame, and the far end of the veth pair counts it")             \
 	X(HOST_TAG, "the tag of a frame that the host sends does not count towards the MTU",                 \
 	  "the kernel counts a tag that br0's sender wrote into the frame, not one that it left to br0")     \
+	X(EXT_LEARN_OVER, "extern_learn put over an entry of another kind replaces it, and `fdb add` refuses to",  \
+	  "the kernel mixes both kinds, and ignores add, append and replace")                                \
 	X(VLAN_LOCAL, "local addresses have no entry in VLANs while VLAN filtering is off",                  \
 	  "the kernel notes every local address in every VLAN of its port, filtering or not")                \
+	X(STATIC_OWN, "an address that is configured static elsewhere stays so when a port that has it joins",  \
+	  "the configuration goes before what the kernel derives from the interface")                        \
+	X(REASON, "a command that two rules refuse is refused with the errno of either",                      \
+	  "the order of checks is nobody's interface")                                                       \
 	X(BRIDGE_DOWN, "br0 taken down stops all forwarding",                                                \
 	  "the host port is a port like any other: taking it down affects only itself")
 

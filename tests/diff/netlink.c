@@ -215,6 +215,18 @@ int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t state
 	return request(nl, msg);
 }
 
+int nl_fdb_flush(struct nl *nl, int index)
+{
+	struct nlmsghdr *msg = start(nl, RTM_DELNEIGH, NLM_F_BULK);
+	struct ndmsg *nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
+
+	nd->ndm_family = AF_BRIDGE;
+	nd->ndm_ifindex = index;
+	nd->ndm_flags = NTF_MASTER;
+	mnl_attr_put_u16(msg, NDA_NDM_STATE_MASK, NUD_PERMANENT | NUD_NOARP);
+	return request(nl, msg);
+}
+
 int nl_dump_fdb(struct nl *nl, int bridge, mnl_cb_t row, void *ctx)
 {
 	struct nlmsghdr *msg = start(nl, RTM_GETNEIGH, NLM_F_DUMP);

@@ -42,6 +42,9 @@ int nl_port_set(struct nl *nl, int index, uint16_t attr, const void *value, size
 /* RTM_NEWNEIGH / RTM_DELNEIGH of the bridge; @flags NTF_*, @state NUD_*, @mode NLM_F_*. */
 int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t state, uint8_t flags, uint16_t mode);
 
+/* What `bridge fdb flush dev PORT master nopermanent nostatic` asks for: IFLA_BRPORT_FLUSH spares extern_learn. */
+int nl_fdb_flush(struct nl *nl, int index);
+
 /* Dumps: calls @row for each message. */
 int nl_dump_fdb(struct nl *nl, int bridge, mnl_cb_t row, void *ctx);
 

@@ -9,6 +9,7 @@
 #include "tests/diff/known.h"
 
 #define STATIONS 14u
+#define EXT_STATIONS 4u /* the first of them: who may have entries of extern_learn */
 #define STATION 0x02aa00000000ull
 #define BROADCAST 0xffffffffffffull
 #define RESERVED 0x0180c2000000ull
@@ -83,8 +84,8 @@ static uint64_t own_address(struct maker *m)
 {
 	unsigned port = below(m, m->p->n_ports + 1);
 
-	if (!port && !m->p->host)
-		port = 1;
+	if ((!port && !m->p->host) || (port && !m->attached[port])) /* KNOWN_STATIC_OWN */
+		return STATION + 1;
 	return m->limits->taps ? STATION + 1 : m->mac[port];
 }
 
@@ -255,6 +256,16 @@ static int bridge_or_port_set(struct maker *m)
 	return command(m, &c);
 }
 
+/* Entries of extern_learn have addresses of their own: KNOWN_EXT_LEARN_OVER. */
+static uint64_t apart(uint64_t mac, unsigned flags)
+{
+	bool outside = mac > STATION && mac <= STATION + EXT_STATIONS;
+
+	if (mac <= STATION || mac > STATION + STATIONS || outside == !!(flags & WITH_EXT_LEARN))
+		return mac;
+	return outside ? mac + EXT_STATIONS : STATION + 1 + mac % EXT_STATIONS;
+}
+
 static int fdb_change(struct maker *m)
 {
 	struct command c = { .op = OP_FDB_ADD, .port = (uint8_t)(1 + below(m, m->p->n_ports)) };
@@ -274,8 +285,11 @@ static int fdb_change(struct maker *m)
 	c.flags = percent(m, 45) ? KIND_STATIC : percent(m, 60) ? KIND_DYNAMIC : KIND_LOCAL;
 	if (percent(m, 25))
 		c.flags |= WITH_STICKY;
-	if (percent(m, 15))
+	if (percent(m, 15)) {
 		c.flags = KIND_DYNAMIC | WITH_EXT_LEARN;
+		c.mode = MODE_REPLACE;
+	}
+	c.mac = apart(c.mac, c.flags);
 	if (m->p->host && percent(m, 5)) {
 		c.port = 0;
 		c.flags = KIND_LOCAL;

@@ -164,7 +164,7 @@ static enum result run_command(struct run *r, struct progress *g, const struct c
 	answer = side_command(r->side[0], c);
 	for (unsigned i = 1; i < r->n_sides; i++) {
 		other = side_command(r->side[i], c);
-		if (other == answer)
+		if (other == answer || (other < 0 && answer < 0)) /* KNOWN_REASON */
 			continue;
 		run_say(r, "%s differs from %s in its answer to: %s\n", r->side[i]->name, r->side[0]->name,
 			command_print(c, text, sizeof(text)));

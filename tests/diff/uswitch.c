@@ -117,52 +117,6 @@ static int start_process(struct side *s)
 	return -ECHILD;
 }
 
-static void index_taps(struct side *s)
-{
-	for (unsigned i = 1; i <= s->program->n_ports && s->kind == SIDE_TAP; i++) {
-		char name[8];
-
-		snprintf(name, sizeof(name), "p%u", i);
-		s->index_p[i] = s->index_h[i] = (int)if_nametoindex(name);
-	}
-	s->index_p[0] = s->index_h[0] = s->program->host ? (int)if_nametoindex("br0") : 0;
-}
-
-int uswitch_start(struct side *s)
-{
-	int error = start_process(s);
-
-	if (error)
-		return error;
-	index_taps(s);
-	if (s->program->host) {
-		error = nl_mac(&s->nl, s->index_p[0], HOST_MAC);
-		error = error ? error : nl_mtu(&s->nl, s->index_p[0], s->program->mtu[0]);
-		error = error ? error : nl_flags(&s->nl, s->index_p[0], IFF_UP, IFF_UP);
-	}
-	return error;
-}
-
-void uswitch_stop(struct side *s)
-{
-	int status = 0;
-
-	if (s->control >= 0)
-		close(s->control);
-	s->control = -1;
-	if (s->pid > 0) {
-		kill(s->pid, SIGTERM);
-		waitpid(s->pid, &status, 0);
-		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-			fprintf(stderr, "%s: ended with status %x\n", s->name, status);
-			show_log(s);
-		}
-	}
-	s->pid = 0;
-	unlink(s->socket);
-	unlink(s->log);
-}
-
 /* ---- the control socket ---- */
 
 /* Sends @text and reads the line that answers it into s->line. Returns 0 or -errno of the transport. */
@@ -221,6 +175,58 @@ static int query(struct side *s, const char *text, const char **result)
 	return -EIO;
 }
 
+/* ---- starting and stopping ---- */
+
+static void index_taps(struct side *s)
+{
+	for (unsigned i = 1; i <= s->program->n_ports && s->kind == SIDE_TAP; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "p%u", i);
+		s->index_p[i] = s->index_h[i] = (int)if_nametoindex(name);
+	}
+	s->index_p[0] = s->index_h[0] = s->program->host ? (int)if_nametoindex("br0") : 0;
+}
+
+int uswitch_start(struct side *s)
+{
+	int error = start_process(s);
+	const char *result;
+
+	/* As on the kernel's side: no VLANs that an entry added without one would also go into. */
+	if (!error)
+		error = query(s, "set vlan_default_pvid 0", &result);
+	if (error)
+		return error;
+	index_taps(s);
+	if (s->program->host) {
+		error = nl_mac(&s->nl, s->index_p[0], HOST_MAC);
+		error = error ? error : nl_mtu(&s->nl, s->index_p[0], s->program->mtu[0]);
+		error = error ? error : nl_flags(&s->nl, s->index_p[0], IFF_UP, IFF_UP);
+	}
+	return error;
+}
+
+void uswitch_stop(struct side *s)
+{
+	int status = 0;
+
+	if (s->control >= 0)
+		close(s->control);
+	s->control = -1;
+	if (s->pid > 0) {
+		kill(s->pid, SIGTERM);
+		waitpid(s->pid, &status, 0);
+		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+			fprintf(stderr, "%s: ended with status %x\n", s->name, status);
+			show_log(s);
+		}
+	}
+	s->pid = 0;
+	unlink(s->socket);
+	unlink(s->log);
+}
+
 int uswitch_command(struct side *s, const struct command *c)
 {
 	const char *result;
@@ -250,7 +256,7 @@ int uswitch_wait(struct side *s, const uint64_t arrived[PORTS + 1])
 			error = query(s, text, &result);
 			if (error)
 				return error;
-			rx = json_number(json_get(json_first(result), "rx"));
+			rx = json_number(json_get(json_first(json_get(result, "ports")), "rx_packets"));
 			if (rx >= s->counted[i]) {
 				s->counted[i] = rx;
 				break;
