@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in the guest: the kernel has all that tests of switches need. Part of self-test.sh.
+# Runs in the guest: the kernel has all that tests of switches need. Part of test-harness.sh.
 
 # check NAME COMMAND...: COMMAND must succeed.
 check()

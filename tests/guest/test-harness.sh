@@ -2,7 +2,7 @@
 #
 # Proves on the host that `run` tells the truth: what passes, fails, hangs or panics in the guest is
 # reported as such, files come back, and the guest can do what our tests need.
-# Usage: tests/guest/self-test.sh [options for run, for example -b FOLDER]
+# Usage: tests/guest/test-harness.sh [options for run, for example -b FOLDER]
 
 RUN=$(cd "$(dirname "$0")" && pwd)/run
 TMP=$(mktemp -d)

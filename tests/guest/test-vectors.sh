@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the kernel's VLAN-filtering bridge does, as uswitch believes it. Names with a number (42 to 52)
 # are the test vectors for VLANs; the others are details that they rest on.
-# Usage, on the host: tests/guest/kernel-vectors.sh [options for run]
+# Usage, on the host: tests/guest/test-vectors.sh [options for run]
 
 if [ ! -x /test/probe ]; then
 	here=$(dirname "$0")
