@@ -123,4 +123,4 @@ help:  ## this list
 
 .PHONY: all tests deps demo check fuzz lint format-check bench install clean help
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
