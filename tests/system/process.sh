@@ -58,6 +58,17 @@ refuses() {
 	fi
 }
 
+# Every option that --help knows is in the manual.
+manual() {
+	local word lost=''
+	"$USWITCH" --help | sed -nE 's/^      ([a-z]+).*/Cm \1/p; s/^  ([a-z]+):.*/Cm \1/p
+		s/^  -([a-zA-Z]) .*/Fl \1/p; s/^  --([a-z-]+) .*/Fl \\-\1/p' >"$TMP/words"
+	while read -r word; do
+		grep -qwF -- "$word" "$ROOT/switch/daemon/uswitch.8" || lost="$lost $word"
+	done <"$TMP/words"
+	check "manual-is-complete$lost" test "$(wc -l <"$TMP/words")" -gt 20 -a -z "$lost"
+}
+
 usage() {
 	refuses unknown-option 2 '-x is no option' -x
 	refuses no-value 2 '-p needs a value' -p
@@ -371,6 +382,7 @@ idle() {
 	ends ends-idle TERM
 }
 
+manual
 usage
 unusable
 configuration
