@@ -19,7 +19,8 @@ int daemon_read_options(const struct daemon *d, struct model *m, struct error *e
 
 	for (unsigned i = 0; i < d->options.n_lines && !ret; i++)
 		ret = command_config_line(m, d->options.line[i], err);
-	return ret ? ret : model_check(m, err);
+	/* what does not fit together may still be mended by the file (qinq= by its vlan_protocol) */
+	return ret || d->options.file ? ret : model_check(m, err);
 }
 
 /* Applies line @n of @file, @len bytes with its newline, to @m. */
@@ -65,29 +66,34 @@ static int read_file(struct model *m, const char *file, unsigned *suspect, struc
 	return ret;
 }
 
-/* The line of the configuration file since which the configuration as a whole is wrong. */
+/* The line of the configuration file since which the configuration as a whole is wrong; 0: since the command line. */
 static unsigned find_line(const struct daemon *d)
 {
 	unsigned suspect = 0;
 	struct model m;
+	bool before;
 
 	model_init(&m, d->options.name);
 	daemon_read_options(d, &m, NULL);
+	before = model_check(&m, NULL) != 0;
 	read_file(&m, d->options.file, &suspect, NULL);
 	model_fini(&m);
-	return suspect;
+	return before && suspect == 1 ? 0 : suspect;
 }
 
 int daemon_read_config(struct daemon *d, struct model *m, struct error *err)
 {
 	int ret = daemon_read_options(d, m, err);
 	struct error why;
+	unsigned line;
 
 	if (!ret && d->options.file)
 		ret = read_file(m, d->options.file, NULL, err);
 	if (ret || !model_check(m, &why))
 		return ret;
-	return error_set(err, -EINVAL, "%s:%u: %s", d->options.file, find_line(d), why.text);
+	line = find_line(d);
+	return line ? error_set(err, -EINVAL, "%s:%u: %s", d->options.file, line, why.text) :
+		      error_set(err, -EINVAL, "%s", why.text);
 }
 
 /* Applies verbs until the backend is as @next; at most ROUNDS_MAX times, as a verb may have effects of its own. */
