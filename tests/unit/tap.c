@@ -258,11 +258,17 @@ START_TEST(no_permission)
 }
 END_TEST
 
+/* One that somebody holds is refused even where the kernel would let us in beside him. */
 START_TEST(multi_queue)
 {
+	struct ifreq ifr = { .ifr_name = "t0", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 	struct port *p;
 
 	sh("ip tuntap add t0 mode tap multi_queue");
+	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
+	lab_refused("tap:t0", -EBUSY, "another process");
+	close(fd);
 	p = lab_open("tap:t0", &h);
 	p->ops->close(p);
 	sh("ip link del t0");
