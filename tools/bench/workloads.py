@@ -48,7 +48,7 @@ def flowgen(lab, sender, receivers, *options, seconds):
 
 
 def tcp(lab, seconds, streams=1):
-    seconds = max(1, round(seconds))  # iperf3 knows whole seconds only, and 0 is for ever
+    seconds = max(1, round(2 * seconds))  # iperf3 knows whole seconds only, and 0 is for ever
     server = lab.start("iperf3", "-s", "-1", "-p", 5201, "--forceflush", ns="h2")
     try:
         lab.wait_for("iperf3", lambda: "listening" in lab.output(server), server)
@@ -167,11 +167,11 @@ def vlan60(lab, s):
 
 
 class Workload:
-    """`hosts` and `stations`: what the network is built for; `quick`: part of a quick run."""
+    """What the network is built for; part of a quick run; takes long: every second round only."""
 
-    def __init__(self, name, run, hosts=2, stations=1000, quick=False):
+    def __init__(self, name, run, hosts=2, stations=1000, quick=False, long=False):
         self.name, self.run, self.hosts, self.stations = name, run, hosts, stations
-        self.quick = quick
+        self.quick, self.long = quick, long
 
 
 ALL = [
@@ -181,14 +181,14 @@ ALL = [
     Workload("fwd512", fwd512),
     Workload("fwd1514", fwd1514, quick=True),
     Workload("both60", both60),
-    Workload("lossfree60", lossfree60),
+    Workload("lossfree60", lossfree60, long=True),
     Workload("rtt", rtt, quick=True),
     Workload("load", load, quick=True),
     Workload("vlan60", vlan60),
     Workload("tcp1_plain", tcp1_plain),  # last of its network: it changes the hosts
     Workload("fdb1k", fdb("fdb1k", 1000), hosts=3),
     Workload("learn", learn, hosts=3, stations=60000),
-    Workload("fdb1m", fdb("fdb1m", 1000000), hosts=3, stations=1000000),
+    Workload("fdb1m", fdb("fdb1m", 1000000), hosts=3, stations=1000000, long=True),
     Workload("flood2", flood(2), hosts=3, quick=True),
     Workload("flood8", flood(8), hosts=9),
     Workload("flood32", flood(32), hosts=33),
