@@ -124,6 +124,24 @@ static int converge(struct daemon *d, const struct model *next, struct error *er
 	return ret;
 }
 
+/* Pins what each bare name of the wanted model became, so that `show config` says it and a reload keeps it. */
+static void pin_kinds(struct daemon *d)
+{
+	struct model actual;
+
+	model_init(&actual, d->wanted.name);
+	if (!d->backend.ops->read(d->backend.ctx, &actual, NULL)) {
+		for (unsigned i = 0; i < d->wanted.n_ports; i++) {
+			struct model_port *w = &d->wanted.port[i];
+			const struct model_port *a = model_port(&actual, w->name);
+
+			if (a && !w->spec.ops)
+				w->spec = a->spec;
+		}
+	}
+	model_fini(&actual);
+}
+
 int daemon_apply(struct daemon *d, const struct model *next, struct error *err)
 {
 	struct error undo;
@@ -139,6 +157,8 @@ int daemon_apply(struct daemon *d, const struct model *next, struct error *err)
 	ret = converge(d, next, err);
 	if (!ret && next != &d->wanted && model_copy(&d->wanted, next))
 		ret = error_set(err, -ENOMEM, "out of memory");
+	if (!ret)
+		pin_kinds(d);
 	if (ret && converge(d, &before, &undo)) {
 		size_t len = strlen(err->text);
 
