@@ -8,7 +8,7 @@
 static uint16_t merged_flags(const struct fdb_entry *old, const struct fdb_entry *e)
 {
 	if (e->flags & FDB_EXT_LEARN)
-		return (uint16_t)((old->flags & ~FDB_LEARNED) | FDB_EXT_LEARN | FDB_USER);
+		return (uint16_t)((old->flags & ~(FDB_LEARNED | FDB_LOCKED)) | FDB_EXT_LEARN | FDB_USER);
 	return (uint16_t)((old->flags & FDB_EXT_LEARN) | e->flags | FDB_USER);
 }
 
