@@ -11,6 +11,7 @@
 #define STATIONS 14u
 #define EXT_STATIONS 4u /* the first of them: who may have entries of extern_learn */
 #define STATION 0x02aa00000000ull
+#define STRANGER 0x02aa00010000ull /* stations that no command names */
 #define BROADCAST 0xffffffffffffull
 #define RESERVED 0x0180c2000000ull
 
@@ -111,7 +112,7 @@ static uint64_t source(struct maker *m, unsigned port)
 	if (kind < 12)
 		return own_address(m);
 	if (kind < 14)
-		return STATION + 0x10000 + below(m, 4000);
+		return STRANGER + below(m, below(m, 2) ? 8 : 4000);
 	return station(m, port);
 }
 
@@ -283,6 +284,8 @@ static int fdb_change(struct maker *m)
 	}
 	c.mode = below(m, 3);
 	c.flags = percent(m, 45) ? KIND_STATIC : percent(m, 60) ? KIND_DYNAMIC : KIND_LOCAL;
+	if (c.mac && c.mac < STATION && c.flags == KIND_STATIC) /* KNOWN_STATIC_OWN */
+		c.flags = KIND_LOCAL;
 	if (percent(m, 25))
 		c.flags |= WITH_STICKY;
 	if (percent(m, 15)) {
@@ -317,7 +320,7 @@ static int address(struct maker *m, uint8_t port)
 		c.port = 0;
 	c.mac = m->mac[c.port] ^ (uint64_t)(1 + below(m, 3)) << 16;
 	if (percent(m, 10))
-		c.mac = STATION + 1 + below(m, STATIONS);
+		c.mac = STRANGER + below(m, 4);
 	m->mac[c.port] = c.mac;
 	return command(m, &c);
 }
@@ -329,7 +332,7 @@ static int interface_change(struct maker *m)
 	struct command c = { .port = port };
 	unsigned kind = below(m, 100);
 
-	if (kind < 30 || (kind < 60 && !m->carrier[port])) {
+	if (!m->limits->taps && (kind < 30 || (kind < 60 && !m->carrier[port]))) { /* a TAP is its own far end */
 		c.op = OP_CARRIER;
 		c.value = m->carrier[port] = !m->carrier[port];
 	} else if (kind < 45 || !m->admin[port]) {

@@ -191,13 +191,10 @@ void side_stop(struct side *s)
 		uswitch_stop(s);
 }
 
-/* The far end of a TAP is the TAP itself, up when both would be. */
 static int set_up(struct side *s, const struct command *c)
 {
-	unsigned flags = c->value ? IFF_UP : 0;
-
 	int index = c->op == OP_ADMIN ? s->index_p[c->port] : s->index_h[c->port];
-	int error = nl_flags(&s->nl, index, flags, IFF_UP);
+	int error = nl_flags(&s->nl, index, c->value ? IFF_UP : 0, IFF_UP);
 
 	return error ? error : wait_for_links(s);
 }
@@ -249,9 +246,9 @@ int side_command(struct side *s, const struct command *c)
 	if (!error && (c->op == OP_PORT_ADD || c->op == OP_PORT_DEL)) {
 		s->attached[c->port] = c->op == OP_PORT_ADD;
 		s->counted[c->port] = 0;
-		error = wait_for_links(s);
 	}
-	return error;
+	/* A kernel's br0 has a carrier while one of its ports forwards. */
+	return error ? error : wait_for_links(s);
 }
 
 int side_send(struct side *s, const struct frame *const *frames, unsigned n, const unsigned *want)
