@@ -5,7 +5,7 @@
  * For users a sink (`mem:`): what is sent to it is gone. For tests both ends: mem_push() is the station behind the
  * port sending, mem_pop() is it receiving. The surprising rule: like a capture, the port keeps the last MEM_RING
  * frames it was given and forgets the oldest, so it is never full. Frames are as on a TAP: tags in the bytes and a
- * virtio header beside them; port->caps, OFFLOAD_ALL at first, may be changed at any time. @port must be of kind mem.
+ * virtio header beside them; port->caps, OFFLOAD_ALL at first, may be changed at any time.
  */
 #ifndef PORTS_MEM_H
 #define PORTS_MEM_H

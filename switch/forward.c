@@ -151,7 +151,7 @@ enum drop resolve(const struct bridge *br, const struct frame *f, const struct p
 	return one == PORT_HOST ? DROP_LOCAL : refusal(br, f, one);
 }
 
-/* Queues @f for every port of @to, with its tag where the VLAN is not untagged there (br_handle_vlan). */
+/* Queues @f for every port of @r, with its tag where the VLAN is not untagged there (br_handle_vlan). */
 static void deliver(struct bridge *br, const struct frame *f, const struct resolution *r, struct outbox *out)
 {
 	const struct vlan *v = &br->vlan[f->vid];

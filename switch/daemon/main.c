@@ -204,22 +204,18 @@ int main(int argc, char **argv)
 {
 	struct daemon d = { .started = false };
 	struct error err;
-	int status = EXIT_SUCCESS;
+	int action, status = EXIT_SUCCESS;
 
-	switch (options_parse(&d.options, argc, argv, &err)) {
-	case OPTIONS_RUN:
+	action = options_parse(&d.options, argc, argv, &err);
+	if (action == OPTIONS_RUN) {
 		status = serve(&d);
-		break;
-	case OPTIONS_HELP:
+	} else if (action == OPTIONS_HELP) {
 		options_help(stdout);
-		break;
-	case OPTIONS_VERSION:
+	} else if (action == OPTIONS_VERSION) {
 		puts("uswitch " USWITCH_VERSION);
-		break;
-	default:
+	} else {
 		log_error("%s", err.text);
 		status = EXIT_USAGE;
-		break;
 	}
 	options_fini(&d.options);
 	return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the measuring programs share: opening a socket in a named network namespace, the clock,
+ * bench: what the measuring programs share: opening a socket in a named network namespace, the clock,
  * and a latency histogram. Times are nanoseconds of CLOCK_REALTIME, because that is the clock
  * of the kernel's receive time stamps; a step of that clock spoils the run in progress.
  * Everything is static: each program is one .c file and this header. A struct hist is plain
