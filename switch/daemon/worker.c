@@ -7,6 +7,7 @@
 #include "switch/daemon/daemon.h"
 
 #define BATCHES_PER_TURN 16
+#define SENDS_PER_TURN 4096 /* floods to many ports end a turn early */
 
 int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge)
 {
@@ -88,6 +89,7 @@ void worker_flush(struct worker *w, uint64_t now)
 	PORTSET_FOREACH (n, &out->busy, w->words) {
 		struct port *port = w->port[n]->port;
 
+		w->sends += out->txq[n]->n;
 		port->ops->tx(port, 0, out->txq[n]);
 		portset_del(&out->busy, n);
 	}
@@ -106,7 +108,6 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 	in->n = 0;
 	in->more = false;
 	in->stats = &w->out->txq[port->number]->stats;
-	w->turns++;
 	w->running = true;
 	port->ops->rx(port, 0, in);
 	for (unsigned from = 0; from < in->n;) {
@@ -137,9 +138,9 @@ static void run_timers(struct worker *w, uint64_t now)
 uint64_t worker_turn(void *worker, uint64_t now)
 {
 	struct worker *w = worker;
-	uint64_t next;
+	uint64_t next, enough = w->sends + SENDS_PER_TURN;
 
-	for (unsigned i = 0; i < BATCHES_PER_TURN && !TAILQ_EMPTY(&w->ready); i++) {
+	for (unsigned i = 0; i < BATCHES_PER_TURN && w->sends < enough && !TAILQ_EMPTY(&w->ready); i++) {
 		struct worker_port *p = TAILQ_FIRST(&w->ready);
 
 		TAILQ_REMOVE(&w->ready, p, entry);

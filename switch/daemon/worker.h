@@ -39,7 +39,7 @@ struct worker {
 	struct worker_port *port[PORT_MAX];
 	unsigned words;    /* of port sets, by the highest port number */
 	uint64_t deadline; /* the earliest of all ports */
-	uint64_t turns;    /* batches received, for tests and figures */
+	uint64_t sends;    /* frames given to ports */
 	bool running;      /* frames are on their way: the bridge must not be changed */
 	bool unsettled;    /* have settle() called once they have arrived */
 	void (*settle)(void *arg);
@@ -67,7 +67,7 @@ void worker_flush(struct worker *w, uint64_t now);
 /* Calls settle() if it is wanted and frames are not on their way. */
 void worker_settle(struct worker *w);
 
-/* Up to 16 batches, timers and ageing that are due. Returns when to be called again, as loop_set_turn() wants it. */
+/* Up to 16 batches, fewer when they go to many ports; timers and ageing that are due. Returns when to be called again, as loop_set_turn() wants it. */
 uint64_t worker_turn(void *worker, uint64_t now);
 
 #endif

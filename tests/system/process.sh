@@ -121,17 +121,17 @@ configuration() {
 	printf '# two\nlink add tap0\nlink add mem:,name=m0\nset ageing_time 10s\n' >"$TMP/sw.conf"
 	switch sw -p tap1 -c "$TMP/sw.conf"
 	check file-and-options test "$(ctl show config | sort | tr '\n' ';')" = \
-		"link add mem:,name=m0;link add tap0;link add tap1;set ageing_time 10s;"
+		"link add mem:,name=m0;link add tap:tap0;link add tap:tap1;set ageing_time 10s;"
 	ctl link add tap2
 	printf 'link add tap0\nset ageing_time 20s\n' >"$TMP/sw.conf"
 	kill -HUP "$SWITCH"
-	check reload wait_for 1 test_config "link add tap0;link add tap1;set ageing_time 20s;"
+	check reload wait_for 1 test_config "link add tap:tap0;link add tap:tap1;set ageing_time 20s;"
 	check reload-logged grep -q 'reload: link del dev tap2' "$LOG"
 	check reload-removes wait_for 1 gone tap2
 	echo "nonsense" >>"$TMP/sw.conf"
 	kill -HUP "$SWITCH"
 	check reload-refused wait_for 1 grep -q "reload: $TMP/sw.conf:3: .*nothing was changed" "$LOG"
-	check reload-refused-unchanged test_config "link add tap0;link add tap1;set ageing_time 20s;"
+	check reload-refused-unchanged test_config "link add tap:tap0;link add tap:tap1;set ageing_time 20s;"
 	ends ends-after-reload TERM
 }
 
@@ -333,6 +333,25 @@ host_port() {
 	ip -n "$PREFIX-a" link del eth0
 }
 
+# Ports come and go while it runs.
+changes() {
+	switch sw -p tap0 -G "$(id -g)"
+	check group-mode test "$(stat -c %a "$SOCKET")" = 660
+	check port-added ctl link add tap1
+	check port-added-exists exists tap1
+	check port-twice-refused sh -c "! '$USWITCH'ctl -S '$SOCKET' link add tap1"
+	check port-unusable-refused sh -c "! '$USWITCH'ctl -S '$SOCKET' link add lo"
+	check refused-changes-nothing test_config "link add tap:tap0;link add tap:tap1;"
+	# an interface takes a moment to go; the new port of its name must not find the old one
+	for _ in $(seq 5); do printf 'link del dev tap1\nlink add tap1\n'; done >"$TMP/again"
+	check port-again ctl -b "$TMP/again"
+	check port-again-is-tap test "$(ctl -j stats dev tap1 | jq -r '.ports[0].kind')" = tap
+	check port-removed ctl link del dev tap1
+	check port-removed-goes wait_for 1 gone tap1
+	ctl stop
+	check ends-on-stop wait "$SWITCH"
+}
+
 # 64 packet ports: each has several sockets that the kernel is slow to close.
 many_packet_ports() {
 	local options=() i
@@ -393,6 +412,7 @@ moved_tap
 ns b
 bare_names
 host_port
+changes
 many_ports
 many_packet_ports
 idle

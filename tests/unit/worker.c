@@ -11,6 +11,7 @@
 #include "switch/daemon/daemon.h"
 
 #define N_FAKES 3
+#define FAKES_MAX 63
 
 /* A port whose frames are made up: `waiting` of them, all broadcast. */
 struct fake {
@@ -27,7 +28,7 @@ struct fake {
 static struct daemon d;
 static struct worker w;
 static struct bridge *br;
-static struct fake fake[N_FAKES];
+static struct fake fake[FAKES_MAX];
 static char order[64]; /* ports in the order of their batches */
 
 static void fake_rx(struct port *port, unsigned queue, struct batch *b)
@@ -82,18 +83,12 @@ static void settle(void *arg)
 	worker_flush(&w, 0);
 }
 
-static void setup(void)
+/* Adds ports @from..@to - 1. */
+static void add_fakes(uint16_t from, uint16_t to)
 {
-	static const uint64_t secret[2] = { 1, 2 };
 	const struct link up = { .present = true, .up = true, .carrier = true, .mtu = 1500 };
 
-	br = bridge_new(FDB_SIZE_MIN, secret);
-	ck_assert_ptr_nonnull(br);
-	ck_assert_int_eq(worker_init(&w, &d, br), 0);
-	w.settle = settle;
-	settled = 0;
-	memset(order, 0, sizeof(order));
-	for (uint16_t i = 0; i < N_FAKES; i++) {
+	for (uint16_t i = from; i < to; i++) {
 		struct fake *f = &fake[i];
 
 		*f = (struct fake){ .port = { .ops = &fake_ops, .number = (uint16_t)(i + 1) } };
@@ -108,6 +103,19 @@ static void setup(void)
 	worker_flush(&w, 0);
 }
 
+static void setup(void)
+{
+	static const uint64_t secret[2] = { 1, 2 };
+
+	br = bridge_new(FDB_SIZE_MIN, secret);
+	ck_assert_ptr_nonnull(br);
+	ck_assert_int_eq(worker_init(&w, &d, br), 0);
+	w.settle = settle;
+	settled = 0;
+	memset(order, 0, sizeof(order));
+	add_fakes(0, N_FAKES);
+}
+
 static void teardown(void)
 {
 	worker_fini(&w);
@@ -117,7 +125,7 @@ static void teardown(void)
 START_TEST(idle_never_wakes)
 {
 	ck_assert_uint_eq(worker_turn(&w, 5), UINT64_MAX);
-	ck_assert_uint_eq(w.turns, 0);
+	ck_assert_str_eq(order, "");
 }
 END_TEST
 
@@ -149,6 +157,18 @@ START_TEST(turn_is_bounded)
 	ck_assert_uint_eq(worker_turn(&w, 6), 6);
 	ck_assert_uint_gt(worker_turn(&w, 7), 7);
 	ck_assert_uint_eq(fake[0].batches, 40);
+}
+END_TEST
+
+/* Batches that are flooded to many ports are more work: fewer of them make a turn. */
+START_TEST(floods_end_a_turn)
+{
+	add_fakes(N_FAKES, FAKES_MAX);
+	fake[0].waiting = 4 * BATCH_MAX;
+	worker_ready(&w, &fake[0].wp);
+	ck_assert_uint_eq(worker_turn(&w, 5), 5);
+	ck_assert_uint_eq(fake[0].batches, 2);
+	ck_assert_uint_eq(w.sends, 2 * BATCH_MAX * (FAKES_MAX - 1));
 }
 END_TEST
 
@@ -208,6 +228,7 @@ int main(void)
 	tcase_add_test(all, idle_never_wakes);
 	tcase_add_test(all, round_robin);
 	tcase_add_test(all, turn_is_bounded);
+	tcase_add_test(all, floods_end_a_turn);
 	tcase_add_test(all, timers);
 	tcase_add_test(all, news_wait_for_the_batch);
 	tcase_add_test(all, removed_while_ready);
