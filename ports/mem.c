@@ -92,7 +92,8 @@ static void mem_rx(struct port *port, unsigned queue, struct batch *b)
 	while (r->tail != r->head && batch_room(b)) {
 		const struct mem_frame *f = ring_slot(r, r->tail++);
 
-		batch_add(b, f->data, f->len, &f->vnet);
+		if (!batch_add(b, f->data, f->len, &f->vnet))
+			b->frame[b->n - 1].port = port->number;
 	}
 	b->more = r->tail != r->head;
 	if (!b->more)

@@ -309,6 +309,8 @@ static void replay_rx(struct port *port, unsigned queue, struct batch *b)
 			refused++;
 		} else if (batch_add(b, r->bytes, r->next->caplen, NULL)) {
 			refused++;
+		} else {
+			b->frame[b->n - 1].port = port->number;
 		}
 		r->next = NULL;
 	}
