@@ -21,6 +21,7 @@
 #define LINE_MAX_BYTES 65536u
 #define HIGH_WATER (256u * 1024)
 #define LOW_WATER (64u * 1024)
+#define NEWS_WATER (192u * 1024) /* below it a monitor that lost events hears of new ones again */
 #define NEWS_PER_MS 64u
 
 static const struct timeval stuck_time = { .tv_sec = 10 };
@@ -157,7 +158,7 @@ static void report_lost(struct client *c)
 	char line[64];
 	int len;
 
-	if (!c->lost || waiting(c) > LOW_WATER)
+	if (!c->lost || waiting(c) > NEWS_WATER)
 		return;
 	len = snprintf(line, sizeof(line), "{\"event\":\"lost\",\"count\":%llu}\n", (unsigned long long)c->lost);
 	c->lost = 0;
