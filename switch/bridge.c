@@ -142,6 +142,8 @@ int bridge_set(struct bridge *br, enum bridge_attr attr, uint64_t value, uint64_
 			return ret;
 	}
 	br->attr[attr] = value;
+	if (attr == BRIDGE_AGEING_TIME && !old) /* what was dead, and is not swept yet, must not come back */
+		fdb_flush(br->fdb, PORT_NONE, FDB_ANY_VID, true, now_ms);
 	if (attr == BRIDGE_AGEING_TIME)
 		fdb_set_ageing(br->fdb, value);
 	if (attr == BRIDGE_FDB_MAX_LEARNED)
