@@ -96,8 +96,8 @@ bool fdb_lookup(const struct fdb *fdb, uint64_t mac, uint16_t vid, uint64_t now,
 }
 
 /*
- * Frees the slot of a dead entry with @key, found or buried, so that a new one of that address is never
- * followed by the news of the old one's end.
+ * Frees the slot of a dead entry with @key, found or buried, so that a new one of that address is
+ * never followed by the news of the old one's end.
  */
 static void fdb_reap(struct fdb *fdb, uint64_t key, uint64_t now, struct fdb_changes *changes)
 {
@@ -159,8 +159,8 @@ static enum fdb_learn fdb_roam(struct fdb *fdb, uint32_t slot, uint64_t value, u
 	return FDB_LEARN_MOVED;
 }
 
-enum fdb_learn fdb_learn(struct fdb *fdb, uint64_t mac, uint16_t vid, uint16_t port, uint32_t remote,
-			 uint16_t flags, uint64_t now, struct fdb_changes *changes)
+enum fdb_learn fdb_learn(struct fdb *fdb, uint64_t mac, uint16_t vid, uint16_t port,
+			 uint32_t remote, uint16_t flags, uint64_t now, struct fdb_changes *changes)
 {
 	uint32_t slot, stamp = stamp_of(now);
 	uint64_t key = key_make(mac, vid), value;

@@ -2,8 +2,9 @@
 /*
  * mac: a MAC address as a number.
  *
- * The 48 bits stand in a uint64_t in the order they are written (02:00:00:00:00:01 is 0x020000000001), so
- * comparing is `==` and sorting is `<`. The upper 16 bits are always zero. Plain values, no ownership.
+ * The 48 bits stand in a uint64_t in the order they are written (02:00:00:00:00:01 is
+ * 0x020000000001), so comparing is `==` and sorting is `<`. The upper 16 bits are always zero.
+ * Plain values, no ownership.
  */
 #ifndef FDB_MAC_H
 #define FDB_MAC_H
@@ -45,7 +46,9 @@ static inline bool mac_is_group(uint64_t mac)
 	return mac & MAC_GROUP_BIT;
 }
 
-/* Returns whether @mac is one of the sixteen reserved 01:80:c2:00:00:0X (is_link_local_ether_addr). */
+/*
+ * Returns whether @mac is one of the sixteen reserved 01:80:c2:00:00:0X (is_link_local_ether_addr).
+ */
 static inline bool mac_is_reserved(uint64_t mac)
 {
 	return (mac & ~UINT64_C(0xf)) == MAC_RESERVED;

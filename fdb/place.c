@@ -4,7 +4,7 @@
 #include "fdb/probe.h"
 #include "fdb/table.h"
 
-#define PLACE_STEPS 96u	  /* buckets looked at for a chain of displacements */
+#define PLACE_STEPS 96u  /* buckets looked at for a chain of displacements */
 #define PLACE_SCAN 4096u /* slots looked at for a victim of a learned entry */
 
 /* Who may be evicted: entries of port `own`, and of ports that have at least `least` of them. */
@@ -16,7 +16,7 @@ struct prey {
 /* Returns the rule of eviction for a newcomer of @port (PORT_NONE: the user's). */
 static struct prey place_prey(const struct fdb *fdb, uint16_t port)
 {
-	struct prey prey = {.own = port, .least = 1};
+	struct prey prey = { .own = port, .least = 1 };
 	uint32_t n, share;
 
 	if (port == PORT_NONE) {
@@ -30,7 +30,7 @@ static struct prey place_prey(const struct fdb *fdb, uint16_t port)
 	if (fdb->port_prey[port] >= share)
 		prey.least = fdb->port_prey[port] + 1;
 	else
-		prey = (struct prey){.own = PORT_NONE, .least = share};
+		prey = (struct prey){ .own = PORT_NONE, .least = share };
 	return prey;
 }
 
@@ -53,7 +53,10 @@ static void place_evict(struct fdb *fdb, uint32_t slot, uint64_t now, struct fdb
 	table_free(fdb, slot);
 }
 
-/* Returns a slot of the two buckets @b that is free (@dead false) or whose entry is dead; or SLOT_NONE. */
+/*
+ * Returns a slot of the two buckets @b that is free (@dead false) or whose entry is dead; or
+ * SLOT_NONE.
+ */
 static uint32_t place_near(const struct fdb *fdb, const uint32_t b[2], bool dead, uint64_t now)
 {
 	for (unsigned i = 0; i < 2 * TABLE_WAYS; i++) {
@@ -95,8 +98,8 @@ static uint32_t place_prey_far(struct fdb *fdb, const struct prey *prey, uint32_
 		uint64_t value, key = table_get(fdb, slot, &value);
 
 		fdb->hand = slot + 1 < table_slots(fdb) ? slot + 1 : 0;
-		if (key && (table_dead(fdb, key, value, stamp_of(now)) ||
-			    place_is_prey(fdb, prey, value)))
+		if (key &&
+		    (table_dead(fdb, key, value, stamp_of(now)) || place_is_prey(fdb, prey, value)))
 			return slot;
 	}
 	return SLOT_NONE;
@@ -106,7 +109,7 @@ static uint32_t place_prey_far(struct fdb *fdb, const struct prey *prey, uint32_
 static bool place_make_room(struct fdb *fdb, const uint32_t b[2], uint16_t port, uint64_t now,
 			    struct fdb_changes *changes)
 {
-	const struct prey none = {.own = PORT_NONE, .least = UINT32_MAX};
+	const struct prey none = { .own = PORT_NONE, .least = UINT32_MAX };
 	struct prey prey = place_prey(fdb, port);
 	uint32_t slot = SLOT_NONE;
 
@@ -124,13 +127,19 @@ static bool place_make_room(struct fdb *fdb, const uint32_t b[2], uint16_t port,
 	return true;
 }
 
-/* One bucket on the way of displacements: its full, and `way` of its parent holds an entry that may come here. */
+/*
+ * One bucket on the way of displacements: its full, and `way` of its parent holds an entry that may
+ * come here.
+ */
 struct step {
 	uint32_t bucket;
 	uint16_t parent, way;
 };
 
-/* Moves entries along the chain that ends with @way of step @at and the free slot @to. Returns the slot freed. */
+/*
+ * Moves entries along the chain that ends with @way of step @at and the free slot @to. Returns the
+ * slot freed.
+ */
 static uint32_t place_shift(struct fdb *fdb, const struct step *steps, unsigned at, unsigned way,
 			    uint32_t to, uint64_t now)
 {
@@ -158,12 +167,13 @@ static bool place_seen(const struct step *steps, unsigned n, uint32_t bucket)
 }
 
 /*
- * Frees a slot of the two full buckets @b by moving entries to their other buckets, breadth first. Dead
- * entries stay where they are, else one could slip past the sweep. Returns the slot or SLOT_NONE.
+ * Frees a slot of the two full buckets @b by moving entries to their other buckets, breadth first.
+ * Dead entries stay where they are, else one could slip past the sweep. Returns the slot or
+ * SLOT_NONE.
  */
 static uint32_t place_displace(struct fdb *fdb, const uint32_t b[2], uint64_t now)
 {
-	struct step steps[PLACE_STEPS] = {{.bucket = b[0]}, {.bucket = b[1], .parent = 1}};
+	struct step steps[PLACE_STEPS] = { { .bucket = b[0] }, { .bucket = b[1], .parent = 1 } };
 	unsigned n = b[0] == b[1] ? 1 : 2;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -175,11 +185,11 @@ static uint32_t place_displace(struct fdb *fdb, const uint32_t b[2], uint64_t no
 				continue;
 			probe_buckets(fdb, key, to);
 			other = to[0] == steps[i].bucket ? to[1] : to[0];
-			slot = place_near(fdb, (uint32_t[2]){other, other}, false, now);
+			slot = place_near(fdb, (uint32_t[2]){ other, other }, false, now);
 			if (slot != SLOT_NONE)
 				return place_shift(fdb, steps, i, way, slot, now);
 			if (n < PLACE_STEPS && !place_seen(steps, n, other))
-				steps[n++] = (struct step){other, (uint16_t)i, (uint16_t)way};
+				steps[n++] = (struct step){ other, (uint16_t)i, (uint16_t)way };
 		}
 	}
 	return SLOT_NONE;

@@ -2,8 +2,9 @@
 /*
  * probe: from a key to its slot, private to fdb/ and inline because every frame does it twice.
  *
- * The surprising rule: which of a bucket's four keys matches is computed, not branched upon, since it cannot
- * be predicted. A reader beside the writer may miss an entry that is just being displaced.
+ * The surprising rule: which of a bucket's four keys matches is computed, not branched upon, since
+ * it cannot be predicted. A reader beside the writer may miss an entry that is just being
+ * displaced.
  */
 #ifndef FDB_PROBE_H
 #define FDB_PROBE_H
@@ -23,8 +24,8 @@ PROBE_INLINE uint64_t probe_fold(uint64_t a, uint64_t b)
 }
 
 /*
- * Stores the two buckets of @key, buried or not, in @b. One round would do for most secrets but not for all;
- * the constant of the second is 2^64 divided by the golden ratio.
+ * Stores the two buckets of @key, buried or not, in @b. One round would do for most secrets but not
+ * for all; the constant of the second is 2^64 divided by the golden ratio.
  */
 PROBE_INLINE void probe_buckets(const struct fdb *fdb, uint64_t key, uint32_t b[2])
 {

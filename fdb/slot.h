@@ -2,11 +2,11 @@
 /*
  * slot: the two words of one slot of the forwarding database, private to fdb/.
  *
- *	key	MAC 48 | VID 12 | 0 3 | valid 1			0 = a free slot
- *	value	port 12 | flags 12 | generation 8 | updated 32	`updated` is a stamp, units of 10 ms
+ * 	key	MAC 48 | VID 12 | 0 3 | valid 1			0 = a free slot
+ * 	value	port 12 | flags 12 | generation 8 | updated 32	`updated` is a stamp, units of 10 ms
  *
- * The surprising rule: stamps are points on a circle of 497 days. An age is a difference of two stamps, and
- * the part of the circle just ahead of now counts as now. Plain values.
+ * The surprising rule: stamps are points on a circle of 497 days. An age is a difference of two
+ * stamps, and the part of the circle just ahead of now counts as now. Plain values.
  */
 #ifndef FDB_SLOT_H
 #define FDB_SLOT_H
@@ -20,14 +20,15 @@
 
 #define KEY_VALID UINT64_C(1)
 
-#define FDB_FLAGS 0x7fu				  /* what callers may set */
-#define FDB_BURIED 0x800u			  /* marked dead for good; the key is not valid */
-#define FDB_FIRM (FDB_LOCAL | FDB_STATIC)	  /* neither ages nor is flushed */
+#define FDB_FLAGS 0x7fu                   /* what callers may set */
+#define FDB_BURIED 0x800u                 /* marked dead for good; the key is not valid */
+#define FDB_FIRM (FDB_LOCAL | FDB_STATIC) /* neither ages nor is flushed */
 #define FDB_KEEP (FDB_FIRM | FDB_USER | FDB_EXT_LEARN) /* never evicted */
 
 /*
- * A stamp up to STAMP_SLACK ahead is the present: threads may carry clocks that differ by a little. As much
- * again separates the highest age at which an entry may expire from that, for dead ones to be swept in.
+ * A stamp up to STAMP_SLACK ahead is the present: threads may carry clocks that differ by a little.
+ * As much again separates the highest age at which an entry may expire from that, for dead ones to
+ * be swept in.
  */
 #define STAMP_MS 10u
 #define STAMP_SLACK (UINT32_C(1) << 23) /* 23 hours */

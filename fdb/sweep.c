@@ -40,13 +40,15 @@ static bool sweep_match(const struct fdb_match *match, uint64_t key, uint64_t va
 	       (value_flags(value) & match->flags_mask) == match->flags_want;
 }
 
-/* Buries what @match selects. */
-static void sweep_bury(struct fdb *fdb, const struct fdb_match *match)
+/* Buries what @match selects in VLANs @first..@last. */
+static void sweep_bury(struct fdb *fdb, const struct fdb_match *match, uint16_t first,
+		       uint16_t last)
 {
 	for (uint32_t slot = 0; slot < table_slots(fdb); slot++) {
 		uint64_t value, key = table_get(fdb, slot, &value);
 
-		if ((key & KEY_VALID) && sweep_match(match, key, value))
+		if ((key & KEY_VALID) && key_vid(key) >= first && key_vid(key) <= last &&
+		    sweep_match(match, key, value))
 			table_bury(fdb, slot);
 	}
 }
@@ -63,7 +65,7 @@ void fdb_flush(struct fdb *fdb, uint16_t port, uint16_t vid, bool keep_ext, uint
 		return;
 	fdb->sweep.again = true;
 	if ((port != PORT_NONE && vid != FDB_ANY_VID) || (keep_ext && fdb->ext)) {
-		sweep_bury(fdb, &match);
+		sweep_bury(fdb, &match, 0, UINT16_MAX);
 		return;
 	}
 	if (fdb->sweep.bumps == SWEEP_BUMPS_MAX)
@@ -77,6 +79,20 @@ void fdb_flush(struct fdb *fdb, uint16_t port, uint16_t vid, bool keep_ext, uint
 	else
 		for (unsigned i = 0; i < PORT_MAX; i++)
 			fdb->port_gen[i]++;
+}
+
+void fdb_flush_vlans(struct fdb *fdb, uint16_t port, uint16_t first, uint16_t last)
+{
+	const struct fdb_match match = {
+		.port = port,
+		.vid = FDB_ANY_VID,
+		.flags_mask = FDB_FIRM | FDB_EXT_LEARN,
+	};
+
+	if (!fdb->port_used[port])
+		return;
+	fdb->sweep.again = true;
+	sweep_bury(fdb, &match, first, last);
 }
 
 unsigned fdb_remove(struct fdb *fdb, const struct fdb_match *match, uint64_t now, uint64_t *cursor,
@@ -172,8 +188,8 @@ uint64_t fdb_next(const struct fdb *fdb, uint64_t now)
 	return next > fdb->sweep.due_ms ? next : fdb->sweep.due_ms;
 }
 
-unsigned fdb_walk(const struct fdb *fdb, const struct fdb_match *match, uint64_t now, uint64_t *cursor,
-		  struct fdb_entry *entries, unsigned max)
+unsigned fdb_walk(const struct fdb *fdb, const struct fdb_match *match, uint64_t now,
+		  uint64_t *cursor, struct fdb_entry *entries, unsigned max)
 {
 	const struct fdb_match all = FDB_MATCH_ALL;
 	unsigned n = 0;
@@ -183,7 +199,8 @@ unsigned fdb_walk(const struct fdb *fdb, const struct fdb_match *match, uint64_t
 	for (; n < max && *cursor < table_slots(fdb); ++*cursor) {
 		uint64_t value, key = table_get(fdb, (uint32_t)*cursor, &value);
 
-		if (key && !table_dead(fdb, key, value, stamp_of(now)) && sweep_match(match, key, value))
+		if (key && !table_dead(fdb, key, value, stamp_of(now)) &&
+		    sweep_match(match, key, value))
 			table_read(fdb, (uint32_t)*cursor, now, &entries[n++]);
 	}
 	return n;

@@ -9,7 +9,10 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* Memory of at least @len bytes, zeroed and resident; in huge pages where that saves many TLB misses. */
+/*
+ * Memory of at least @len bytes, zeroed and resident; in huge pages where that saves many TLB
+ * misses.
+ */
 static void *table_alloc(size_t len)
 {
 	size_t align = len >= 2 * HUGE_PAGE ? HUGE_PAGE : 64;

@@ -2,13 +2,13 @@
 /*
  * table: the slots of the forwarding database and the counts of what is in them, private to fdb/.
  *
- * The surprising rule is the order of stores: a value is stored before its key is published and a key is
- * cleared before its slot is used again, so a reader that still finds the key after loading the value has
- * a matching pair.
+ * The surprising rule is the order of stores: a value is stored before its key is published and a
+ * key is cleared before its slot is used again, so a reader that still finds the key after loading
+ * the value has a matching pair.
  *
- * An entry is dead when over age or when its generation is no longer that of its port and VLAN: readers
- * skip it, the sweep frees it. A buried entry was marked dead for good. Functions that change the table are
- * called by the one writer.
+ * An entry is dead when over age or when its generation is no longer that of its port and VLAN:
+ * readers skip it, the sweep frees it. A buried entry was marked dead for good. Functions that
+ * change the table are called by the one writer.
  */
 #ifndef FDB_TABLE_H
 #define FDB_TABLE_H
@@ -41,12 +41,12 @@ struct fdb {
 	struct table_cold *cold;
 	uint64_t secret[2];
 	uint32_t n_buckets;
-	uint32_t hold;	  /* an entry lives while its age + STAMP_SLACK is at most this */
+	uint32_t hold;    /* an entry lives while its age + STAMP_SLACK is at most this */
 	uint32_t refresh; /* age from which a frame writes `updated` again */
 	uint64_t ageing_ms;
 	uint32_t size, used;
-	uint32_t fixed;	  /* entries that are never evicted */
-	uint32_t ext;	  /* extern_learn ones among them */
+	uint32_t fixed;   /* entries that are never evicted */
+	uint32_t ext;     /* extern_learn ones among them */
 	uint32_t n_ports; /* ports with entries that may be evicted */
 	uint32_t learned, max_learned;
 	uint32_t hand; /* slot from which the next victim is sought */
@@ -64,7 +64,10 @@ static inline uint8_t table_gen(const struct fdb *fdb, uint16_t port, uint16_t v
 	return (uint8_t)(fdb->port_gen[port] + fdb->vlan_gen[vid]);
 }
 
-/* Returns whether an entry in @vid with @value, not buried, is neither flushed nor over age at @stamp. */
+/*
+ * Returns whether an entry in @vid with @value, not buried, is neither flushed nor over age at
+ * @stamp.
+ */
 static inline bool table_alive(const struct fdb *fdb, uint16_t vid, uint64_t value, uint32_t stamp)
 {
 	if (value_is(value, FDB_FIRM))
@@ -104,7 +107,10 @@ void table_report(const struct fdb *fdb, uint32_t slot, enum fdb_change_kind kin
 void table_store(struct fdb *fdb, uint32_t slot, uint64_t key, uint64_t value, uint32_t remote,
 		 uint32_t stamp);
 
-/* Gives the entry in @slot another @value; table_refresh() where only the stamp of @value becomes @stamp. */
+/*
+ * Gives the entry in @slot another @value; table_refresh() where only the stamp of @value becomes
+ * @stamp.
+ */
 void table_update(struct fdb *fdb, uint32_t slot, uint64_t value);
 void table_refresh(struct fdb *fdb, uint32_t slot, uint64_t value, uint32_t stamp);
 

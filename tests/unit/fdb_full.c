@@ -12,7 +12,7 @@
 #define FLOOD 10000000u
 #define BASE UINT64_C(0x020000000000)
 
-static const uint64_t secret[2] = {UINT64_C(0x27d4eb2f165667c5), UINT64_C(0x85ebca77c2b2ae63)};
+static const uint64_t secret[2] = { UINT64_C(0x27d4eb2f165667c5), UINT64_C(0x85ebca77c2b2ae63) };
 static struct fdb_changes changes;
 static uint64_t state = 1;
 
@@ -37,7 +37,7 @@ static enum fdb_learn learn(struct fdb *fdb, uint64_t mac, uint16_t port)
 
 static int put(struct fdb *fdb, uint64_t mac, uint16_t port, unsigned flags)
 {
-	const struct fdb_entry e = {.mac = mac, .port = port, .flags = (uint16_t)flags};
+	const struct fdb_entry e = { .mac = mac, .port = port, .flags = (uint16_t)flags };
 
 	return fdb_put(fdb, &e, 1000, &changes);
 }
@@ -60,8 +60,13 @@ static struct fdb_info info(struct fdb *fdb)
 /* Any set of addresses fits up to the size, also regular ones, also with poor secrets. */
 START_TEST(holds_its_size)
 {
-	static const uint64_t secrets[][2] = {{0, 0}, {1, 2}, {UINT64_C(0x94d049bb133111eb), UINT64_C(0xbf58476d1ce4e5b9)}, {7, 1u << 31},
-					      {UINT64_C(0x1234567890abcdef), UINT64_C(0xfedcba9876543210)}};
+	static const uint64_t secrets[][2] = {
+		{ 0, 0 },
+		{ 1, 2 },
+		{ UINT64_C(0x94d049bb133111eb), UINT64_C(0xbf58476d1ce4e5b9) },
+		{ 7, 1u << 31 },
+		{ UINT64_C(0x1234567890abcdef), UINT64_C(0xfedcba9876543210) }
+	};
 
 	for (unsigned i = 0; i < 5 * 5; i++) {
 		uint32_t size = i % 2 ? 65536 : FDB_SIZE_MIN, refused = 0;
@@ -100,9 +105,11 @@ START_TEST(user_entries_fit)
 		learn(fdb, BASE + i, 1 + (i % 4 == 0));
 	ck_assert_uint_eq(info(fdb).used, FDB_SIZE_MIN);
 	for (unsigned i = 0; i < FDB_SIZE_MIN; i++) {
-		uint32_t had[3] = {0, fdb_port_used(fdb, 1), fdb_port_used(fdb, 2)};
-		unsigned kind = i % 4 == 0 ? FDB_USER : i % 4 == 1 ? FDB_LOCAL : i % 4 == 2 ? FDB_STATIC
-											: FDB_EXT_LEARN;
+		uint32_t had[3] = { 0, fdb_port_used(fdb, 1), fdb_port_used(fdb, 2) };
+		unsigned kind = i % 4 == 0   ? FDB_USER
+				: i % 4 == 1 ? FDB_LOCAL
+				: i % 4 == 2 ? FDB_STATIC
+					     : FDB_EXT_LEARN;
 
 		ck_assert_int_eq(put(fdb, 2 * BASE + i, 3, kind), 0);
 		ck_assert_uint_eq(changes.n, 2);
@@ -137,7 +144,9 @@ static long resident(void)
 	return pages - shared;
 }
 
-/* Ten million random addresses from one port: the others lose nothing, and memory stays as it is. */
+/*
+ * Ten million random addresses from one port: the others lose nothing, and memory stays as it is.
+ */
 START_TEST(flood_from_one_port)
 {
 	struct fdb *fdb = fdb_new(16384, secret);
@@ -177,7 +186,8 @@ START_TEST(fairness_invariant)
 {
 	for (unsigned round = 0; round < 30; round++) {
 		struct fdb *fdb = fdb_new(FDB_SIZE_MIN, secret);
-		unsigned n_fixed = rnd() % 500, n_ports = 2 + rnd() % 60, count[64] = {0}, n_used = 0;
+		unsigned n_fixed = rnd() % 500, n_ports = 2 + rnd() % 60, count[64] = { 0 },
+			 n_used = 0;
 
 		for (unsigned i = 0; i < n_fixed; i++)
 			put(fdb, 2 * BASE + i, rnd() % 64, FDB_STATIC);
@@ -187,7 +197,8 @@ START_TEST(fairness_invariant)
 
 			port = rnd() % n_ports < port ? 0 : port;
 			result = learn(fdb, random_mac(), (uint16_t)port);
-			share = (FDB_SIZE_MIN - n_fixed + n_used - !!count[port]) / (n_used + !count[port]);
+			share = (FDB_SIZE_MIN - n_fixed + n_used - !!count[port]) /
+				(n_used + !count[port]);
 			if (changes.n == 2) {
 				loser = changes.c[0].entry.port;
 				ck_assert(loser == port || count[loser] >= share);
@@ -204,7 +215,7 @@ START_TEST(fairness_invariant)
 				ck_assert_uint_ge(count[port], share);
 		}
 		for (unsigned i = 0; i < n_fixed; i++)
-			ck_assert(fdb_find(fdb, 2 * BASE + i, 0, 1000, &(struct fdb_hit){0}));
+			ck_assert(fdb_find(fdb, 2 * BASE + i, 0, 1000, &(struct fdb_hit){ 0 }));
 		fdb_free(fdb);
 	}
 }
@@ -233,7 +244,9 @@ static uint16_t heard[HEARD];
 static bool hear(enum fdb_change_kind kind, const struct fdb_entry *e)
 {
 	uint16_t *port = &heard[e->mac - BASE];
-	bool right = kind == FDB_ADDED ? !*port : kind == FDB_CHANGED ? *port : *port == e->port + 1;
+	bool right = kind == FDB_ADDED     ? !*port
+		     : kind == FDB_CHANGED ? *port
+					   : *port == e->port + 1;
 
 	*port = kind == FDB_DELETED ? 0 : e->port + 1;
 	return right;
@@ -259,7 +272,9 @@ START_TEST(news_add_up)
 
 	fdb_set_ageing(fdb, 30000);
 	for (unsigned i = 0; i < 1000000; i++) {
-		struct fdb_entry e = {.mac = BASE + rnd() % HEARD, .port = rnd() % 9, .flags = rnd() % 64};
+		struct fdb_entry e = { .mac = BASE + rnd() % HEARD,
+				       .port = rnd() % 9,
+				       .flags = rnd() % 64 };
 		unsigned what = rnd() % 1000;
 
 		now += rnd() % 16;
@@ -326,7 +341,7 @@ static void *read_all(void *arg)
 /* A reader beside the writer never sees one entry's key with another's value. */
 START_TEST(reader_beside_writer)
 {
-	struct race race = {.fdb = fdb_new(FDB_SIZE_MIN, secret)};
+	struct race race = { .fdb = fdb_new(FDB_SIZE_MIN, secret) };
 	pthread_t thread;
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, read_all, &race), 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The forwarding database against a naive model of it: an array that is searched from end to end. Random calls
- * go to both, every answer must be equal. CK_SEED=N starts from another number, which a failure prints.
+ * The forwarding database against a naive model of it: an array that is searched from end to end.
+ * Random calls go to both, every answer must be equal. CK_SEED=N starts from another number, which
+ * a failure prints.
  */
 #include <check.h>
 #include <errno.h>
@@ -24,7 +25,7 @@ struct model_entry {
 };
 
 static struct model_entry model[N_MODEL];
-static const uint64_t secret[2] = {UINT64_C(0x9fb21c651e98df25), UINT64_C(0x2545f4914f6cdd1d)};
+static const uint64_t secret[2] = { UINT64_C(0x9fb21c651e98df25), UINT64_C(0x2545f4914f6cdd1d) };
 static uint64_t state, seed, now, ageing;
 static uint32_t max_learned;
 static unsigned step;
@@ -32,10 +33,11 @@ static struct fdb *fdb;
 static struct fdb_changes changes;
 
 #define FIRM (FDB_LOCAL | FDB_STATIC)
-#define must(cond) \
-	do { \
-		if (!(cond)) \
-			ck_abort_msg("seed %llu, step %u: %s", (unsigned long long)seed, step, #cond); \
+#define must(cond)                                                                             \
+	do {                                                                                   \
+		if (!(cond))                                                                   \
+			ck_abort_msg("seed %llu, step %u: %s", (unsigned long long)seed, step, \
+				     #cond);                                                   \
 	} while (0)
 
 static unsigned rnd(unsigned n)
@@ -90,7 +92,10 @@ static void check_change(unsigned i, enum fdb_change_kind kind, const struct mod
 	must(same(&changes.c[i].entry, m));
 }
 
-/* A new entry takes the slot of its dead predecessor, or perhaps of another dead one. Returns the changes so far. */
+/*
+ * A new entry takes the slot of its dead predecessor, or perhaps of another dead one. Returns the
+ * changes so far.
+ */
 static unsigned replace_dead(struct model_entry *m)
 {
 	if (!m->exists && (!changes.n || changes.c[0].kind != FDB_DELETED))
@@ -107,7 +112,7 @@ static void create(struct model_entry *m, uint16_t port, uint16_t flags, uint32_
 {
 	unsigned n = replace_dead(m);
 
-	*m = (struct model_entry){true, false, port, flags, remote, now / 10, now / 10};
+	*m = (struct model_entry){ true, false, port, flags, remote, now / 10, now / 10 };
 	check_change(n, FDB_ADDED, m);
 	must(changes.n == n + 1);
 }
@@ -127,8 +132,9 @@ static unsigned count_learned(bool all)
 
 static void check_refused(struct model_entry *m)
 {
-	must(max_learned && count_learned(true) - (m->exists && !m->flushed &&
-						   (m->flags & FDB_LEARNED)) >= max_learned);
+	must(max_learned &&
+	     count_learned(true) - (m->exists && !m->flushed && (m->flags & FDB_LEARNED)) >=
+		     max_learned);
 	must(changes.n == replace_dead(m));
 }
 
@@ -136,7 +142,9 @@ static void step_learn(struct model_entry *m, uint64_t mac, uint16_t vid)
 {
 	uint16_t port = (uint16_t)rnd(N_PORTS), flags = rnd(8) ? 0 : FDB_LOCKED;
 	uint32_t remote = rnd(4) ? 0 : rnd(3);
-	uint64_t refresh = ageing / 160 > 100 ? 100 : (ageing + 9) / 10 / 16 ? (ageing + 9) / 10 / 16 : 1;
+	uint64_t refresh = ageing / 160 > 100       ? 100
+			   : (ageing + 9) / 10 / 16 ? (ageing + 9) / 10 / 16
+						    : 1;
 	unsigned most = count_learned(false);
 	bool moved = m->port != port || (remote && m->remote != remote);
 	enum fdb_learn got = fdb_learn(fdb, mac, vid, port, remote, flags, now, &changes);
@@ -157,7 +165,7 @@ static void step_learn(struct model_entry *m, uint64_t mac, uint16_t vid)
 		must(got == FDB_LEARN_MOVED && changes.n == 1);
 		m->port = port;
 		m->remote = remote;
-		m->flags &= (uint16_t)~(FDB_EXT_LEARN | FDB_LOCKED);
+		m->flags &= (uint16_t) ~(FDB_EXT_LEARN | FDB_LOCKED);
 		m->updated = now / 10;
 		check_change(0, FDB_CHANGED, m);
 	} else {
@@ -169,16 +177,20 @@ static void step_learn(struct model_entry *m, uint64_t mac, uint16_t vid)
 
 static void step_put(struct model_entry *m, uint64_t mac, uint16_t vid)
 {
-	struct fdb_entry e = {.mac = mac, .vid = vid, .port = (uint16_t)rnd(N_PORTS),
-			      .flags = (uint16_t)rnd(FDB_LEARNED), .remote = rnd(2)};
-	bool was = alive(m), changed = m->port != e.port || m->flags != e.flags || m->remote != e.remote;
+	struct fdb_entry e = { .mac = mac,
+			       .vid = vid,
+			       .port = (uint16_t)rnd(N_PORTS),
+			       .flags = (uint16_t)rnd(FDB_LEARNED),
+			       .remote = rnd(2) };
+	bool was = alive(m),
+	     changed = m->port != e.port || m->flags != e.flags || m->remote != e.remote;
 
 	must(fdb_put(fdb, &e, now, &changes) == 0);
 	if (!was) {
 		create(m, e.port, e.flags, e.remote);
 		return;
 	}
-	*m = (struct model_entry){true, false, e.port, e.flags, e.remote, now / 10, now / 10};
+	*m = (struct model_entry){ true, false, e.port, e.flags, e.remote, now / 10, now / 10 };
 	must(changes.n == changed);
 	if (changed)
 		check_change(0, FDB_CHANGED, m);
@@ -206,8 +218,9 @@ static void step_flush(void)
 	for (unsigned i = 0; i < N_MODEL; i++) {
 		struct model_entry *m = &model[i];
 
-		if ((port == PORT_NONE || m->port == port) && (vid == FDB_ANY_VID || i % N_VIDS == vid) &&
-		    !(m->flags & FIRM) && !(keep_ext && (m->flags & FDB_EXT_LEARN)))
+		if ((port == PORT_NONE || m->port == port) &&
+		    (vid == FDB_ANY_VID || i % N_VIDS == vid) && !(m->flags & FIRM) &&
+		    !(keep_ext && (m->flags & FDB_EXT_LEARN)))
 			m->flushed = true;
 	}
 }
@@ -255,8 +268,9 @@ static void step_remove(void)
 
 static void step_time(void)
 {
-	static const uint64_t jump[] = {1, 7, 10, 90, 500, 1000, 5000, 60000, 299000, 300000};
-	static const uint64_t value[] = {0, 1, 25, 1000, 4000, 300000, 300000, 300000, 86400000, UINT64_MAX};
+	static const uint64_t jump[] = { 1, 7, 10, 90, 500, 1000, 5000, 60000, 299000, 300000 };
+	static const uint64_t value[] = { 0,      1,      25,     1000,     4000,
+					  300000, 300000, 300000, 86400000, UINT64_MAX };
 	uint64_t to = value[rnd(10)];
 
 	now += jump[rnd(10)];
@@ -278,12 +292,13 @@ static void check_all(void)
 	struct fdb_entry entries[16];
 	struct fdb_info info;
 	uint64_t cursor = 0;
-	unsigned n = 0, got, used = 0, port_used[N_PORTS] = {0};
+	unsigned n = 0, got, used = 0, port_used[N_PORTS] = { 0 };
 
 	for (unsigned i = 0; i < N_MODEL; i++) {
 		struct model_entry *m = &model[i];
 
-		must(fdb_lookup(fdb, mac_of(i / N_VIDS), (uint16_t)(i % N_VIDS), now, entries) == alive(m));
+		must(fdb_lookup(fdb, mac_of(i / N_VIDS), (uint16_t)(i % N_VIDS), now, entries) ==
+		     alive(m));
 		must(!alive(m) || same(entries, m));
 		n += alive(m);
 		used += m->exists;

@@ -4,12 +4,12 @@
 #include <check.h>
 #include <stdlib.h>
 
-static const unsigned edges[] = {0, 1, 62, 63, 64, 65, 127, 128, 511, 960, 1022, 1023};
+static const unsigned edges[] = { 0, 1, 62, 63, 64, 65, 127, 128, 511, 960, 1022, 1023 };
 #define N_EDGES (sizeof(edges) / sizeof(edges[0]))
 
 START_TEST(add_has_del)
 {
-	struct portset s = {0};
+	struct portset s = { 0 };
 
 	for (unsigned i = 0; i < N_EDGES; i++) {
 		ck_assert(!portset_has(&s, edges[i]));
@@ -34,7 +34,7 @@ END_TEST
 
 START_TEST(only_words_in_use)
 {
-	struct portset a = {0}, b = {0}, dst;
+	struct portset a = { 0 }, b = { 0 }, dst;
 
 	portset_add(&a, 3);
 	portset_add(&a, 64);
@@ -63,7 +63,7 @@ END_TEST
 
 START_TEST(walks_in_order)
 {
-	struct portset s = {0};
+	struct portset s = { 0 };
 	unsigned n = 0;
 
 	PORTSET_FOREACH(port, &s, PORTSET_WORDS)
@@ -86,7 +86,7 @@ START_TEST(algebra)
 	uint32_t x = 1;
 
 	for (unsigned round = 0; round < 200; round++) {
-		struct portset a = {0}, b = {0}, both, minus, either;
+		struct portset a = { 0 }, b = { 0 }, both, minus, either;
 		unsigned n = 0;
 
 		for (unsigned port = 0; port < PORT_MAX; port++) {
