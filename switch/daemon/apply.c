@@ -19,12 +19,15 @@ int daemon_read_options(const struct daemon *d, struct model *m, struct error *e
 
 	for (unsigned i = 0; i < d->options.n_lines && !ret; i++)
 		ret = command_config_line(m, d->options.line[i], err);
-	/* what does not fit together may still be mended by the file (qinq= by its vlan_protocol) */
+	/*
+	 * what does not fit together may still be mended by the file (qinq= by its vlan_protocol)
+	 */
 	return ret || d->options.file ? ret : model_check(m, err);
 }
 
 /* Applies line @n of @file, @len bytes with its newline, to @m. */
-static int read_line(struct model *m, char *line, size_t len, const char *file, unsigned n, struct error *err)
+static int read_line(struct model *m, char *line, size_t len, const char *file, unsigned n,
+		     struct error *err)
 {
 	struct error why;
 	int ret;
@@ -32,14 +35,19 @@ static int read_line(struct model *m, char *line, size_t len, const char *file, 
 	if (len && line[len - 1] == '\n')
 		line[--len] = '\0';
 	if (len > LINE_BYTES_MAX)
-		return error_set(err, -EINVAL, "%s:%u: line longer than %u bytes", file, n, LINE_BYTES_MAX);
+		return error_set(err, -EINVAL, "%s:%u: line longer than %u bytes", file, n,
+				 LINE_BYTES_MAX);
 	if (strlen(line) != len)
-		return error_set(err, -EINVAL, "%s:%u: a NUL byte: this is no configuration file", file, n);
+		return error_set(err, -EINVAL, "%s:%u: a NUL byte: this is no configuration file",
+				 file, n);
 	ret = command_config_line(m, line, &why);
 	return ret ? error_set(err, ret, "%s:%u: %s", file, n, why.text) : 0;
 }
 
-/* With @suspect the model is checked after each line, and *@suspect becomes the one since which it is wrong, 0 = none. */
+/*
+ * With @suspect the model is checked after each line, and *@suspect becomes the one since which it
+ * is wrong, 0 = none.
+ */
 static int read_file(struct model *m, const char *file, unsigned *suspect, struct error *err)
 {
 	FILE *f = fopen(file, "re");
@@ -49,7 +57,8 @@ static int read_file(struct model *m, const char *file, unsigned *suspect, struc
 	int ret = 0;
 
 	if (!f)
-		return error_set(err, -errno, "cannot read configuration file %s: %s", file, strerror(errno));
+		return error_set(err, -errno, "cannot read configuration file %s: %s", file,
+				 strerror(errno));
 	errno = 0;
 	for (unsigned n = 1; !ret && (len = getline(&line, &room, f)) >= 0; n++) {
 		ret = read_line(m, line, (size_t)len, file, n, err);
@@ -59,14 +68,17 @@ static int read_file(struct model *m, const char *file, unsigned *suspect, struc
 			*suspect = n;
 	}
 	if (!ret && !feof(f))
-		ret = error_set(err, errno ? -errno : -EIO, "cannot read configuration file %s: %s", file,
-				strerror(errno ? errno : EIO));
+		ret = error_set(err, errno ? -errno : -EIO, "cannot read configuration file %s: %s",
+				file, strerror(errno ? errno : EIO));
 	free(line);
 	fclose(f);
 	return ret;
 }
 
-/* The line of the configuration file since which the configuration as a whole is wrong; 0: since the command line. */
+/*
+ * The line of the configuration file since which the configuration as a whole is wrong; 0: since
+ * the command line.
+ */
 static unsigned find_line(const struct daemon *d)
 {
 	unsigned suspect = 0;
@@ -92,11 +104,14 @@ int daemon_read_config(struct daemon *d, struct model *m, struct error *err)
 	if (ret || !model_check(m, &why))
 		return ret;
 	line = find_line(d);
-	return line ? error_set(err, -EINVAL, "%s:%u: %s", d->options.file, line, why.text) :
-		      error_set(err, -EINVAL, "%s", why.text);
+	return line ? error_set(err, -EINVAL, "%s:%u: %s", d->options.file, line, why.text)
+		    : error_set(err, -EINVAL, "%s", why.text);
 }
 
-/* Applies verbs until the backend is as @next; at most ROUNDS_MAX times, as a verb may have effects of its own. */
+/*
+ * Applies verbs until the backend is as @next; at most ROUNDS_MAX times, as a verb may have effects
+ * of its own.
+ */
 static int converge(struct daemon *d, const struct model *next, struct error *err)
 {
 	const struct backend *b = &d->backend;
@@ -116,7 +131,8 @@ static int converge(struct daemon *d, const struct model *next, struct error *er
 			return ret;
 		todo = verbs.n;
 		if (round && todo)
-			log_debug("round %u: %s (%u verbs)", round + 1, verb_print(&verbs.verb[0], text, sizeof(text)), todo);
+			log_debug("round %u: %s (%u verbs)", round + 1,
+				  verb_print(&verbs.verb[0], text, sizeof(text)), todo);
 		for (unsigned i = 0; i < verbs.n && !ret; i++)
 			ret = b->ops->apply(b->ctx, &verbs.verb[i], err);
 		verbs_fini(&verbs);
@@ -124,7 +140,10 @@ static int converge(struct daemon *d, const struct model *next, struct error *er
 	return ret;
 }
 
-/* Pins what each bare name of the wanted model became, so that `show config` says it and a reload keeps it. */
+/*
+ * Pins what each bare name of the wanted model became, so that `show config` says it and a reload
+ * keeps it.
+ */
 static void pin_kinds(struct daemon *d)
 {
 	struct model actual;
@@ -162,7 +181,8 @@ int daemon_apply(struct daemon *d, const struct model *next, struct error *err)
 	if (ret && converge(d, &before, &undo)) {
 		size_t len = strlen(err->text);
 
-		snprintf(err->text + len, sizeof(err->text) - len, "; and back to the state before: %s", undo.text);
+		snprintf(err->text + len, sizeof(err->text) - len,
+			 "; and back to the state before: %s", undo.text);
 	}
 out:
 	model_fini(&before);

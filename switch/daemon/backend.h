@@ -2,10 +2,11 @@
 /*
  * backend: who really forwards, behind one table of functions.
  *
- * `user` is this process (user.c); `kernel` programs a Linux bridge through netlink; `record` (tests) prints verbs. The
- * surprising rule: actual state is always read back, never remembered. Verbs are idempotent; -EOPNOTSUPP means
- * "this backend cannot" and its sentence names what. `ctx` is the backend's own object. Called by apply.c and the
- * control commands, from the main thread between two turns of the loop.
+ * `user` is this process (user.c); `kernel` programs a Linux bridge through netlink; `record`
+ * (tests) prints verbs. The surprising rule: actual state is always read back, never remembered.
+ * Verbs are idempotent; -EOPNOTSUPP means "this backend cannot" and its sentence names what. `ctx`
+ * is the backend's own object. Called by apply.c and the control commands, from the main thread
+ * between two turns of the loop.
  */
 #ifndef SWITCH_DAEMON_BACKEND_H
 #define SWITCH_DAEMON_BACKEND_H
@@ -35,22 +36,31 @@ struct backend_ops {
 	int (*read)(void *ctx, struct model *actual, struct error *err);
 	/* Does one verb. */
 	int (*apply)(void *ctx, const struct verb *verb, struct error *err);
-	/* Reads port @number (the lowest existing one >= it) into @info; returns -ENODEV when there is none. */
+	/*
+	 * Reads port @number (the lowest existing one >= it) into @info; returns -ENODEV when there
+	 * is none.
+	 */
 	int (*port_next)(void *ctx, uint16_t number, struct port_info *info);
-	/* Entries; as fdb_walk(), bridge_fdb_get(), bridge_fdb_add() (dynamic entries only), bridge_fdb_flush(). */
-	unsigned (*fdb_walk)(void *ctx, const struct fdb_match *match, uint64_t *cursor, struct fdb_entry *entries,
-			     unsigned max);
+	/*
+	 * Entries; as fdb_walk(), bridge_fdb_get(), bridge_fdb_add() (dynamic entries only),
+	 * bridge_fdb_flush().
+	 */
+	unsigned (*fdb_walk)(void *ctx, const struct fdb_match *match, uint64_t *cursor,
+			     struct fdb_entry *entries, unsigned max);
 	int (*fdb_get)(void *ctx, uint64_t mac, uint16_t vid, struct fdb_entry *entry);
-	int (*fdb_add)(void *ctx, const struct fdb_entry *entry, bool all_vlans, enum fdb_mode mode, struct error *err);
-	int (*fdb_del)(void *ctx, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans, struct error *err);
+	int (*fdb_add)(void *ctx, const struct fdb_entry *entry, bool all_vlans, enum fdb_mode mode,
+		       struct error *err);
+	int (*fdb_del)(void *ctx, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans,
+		       struct error *err);
 	int (*fdb_flush)(void *ctx, const struct fdb_match *match, struct error *err);
 	void (*fdb_info)(void *ctx, struct fdb_info *info);
 	/* VLAN membership and counters; as bridge_vlan_get(), bridge_vlan_stats(). */
-	bool (*vlan_get)(void *ctx, uint16_t port, uint16_t vid, uint16_t *flags, enum port_state *state);
+	bool (*vlan_get)(void *ctx, uint16_t port, uint16_t vid, uint16_t *flags,
+			 enum port_state *state);
 	void (*vlan_stats)(void *ctx, uint16_t port, uint16_t vid, struct vlan_stats *stats);
 	/* As bridge_trace(). */
-	int (*trace)(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct vtag tag, uint32_t len, char *text,
-		     size_t size, struct error *err);
+	int (*trace)(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct vtag tag,
+		     uint32_t len, char *text, size_t size, struct error *err);
 };
 
 struct backend {

@@ -2,9 +2,10 @@
 /*
  * closer: closes descriptors for which the kernel makes the caller wait.
  *
- * Closing a TAP or a packet socket lasts 20 ms, in which no frame would move, and 64 of them one after the other more than
- * a second. So each is closed by a short-lived thread. The surprising rule: an interface may still be there for a
- * moment after its port was closed; closer_wait() before something of that name is looked for. Used by ports.c.
+ * Closing a TAP or a packet socket lasts 20 ms, in which no frame would move, and 64 of them one
+ * after the other more than a second. So each is closed by a short-lived thread. The surprising
+ * rule: an interface may still be there for a moment after its port was closed; closer_wait()
+ * before something of that name is looked for. Used by ports.c.
  */
 #ifndef SWITCH_DAEMON_CLOSER_H
 #define SWITCH_DAEMON_CLOSER_H

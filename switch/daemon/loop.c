@@ -13,7 +13,10 @@
 
 #define N_SIGNALS 3
 
-/* libevent times by the coarse clock, a kernel tick behind at most: without this a timer would wake us twice. */
+/*
+ * libevent times by the coarse clock, a kernel tick behind at most: without this a timer would wake
+ * us twice.
+ */
 #define TIMER_SLACK_MS 10
 
 struct watch {
@@ -171,10 +174,11 @@ static int grow(struct loop *loop, int fd)
 	return 0;
 }
 
-int loop_watch(struct loop *loop, int fd, unsigned what, void (*fn)(void *arg, unsigned what), void *arg)
+int loop_watch(struct loop *loop, int fd, unsigned what, void (*fn)(void *arg, unsigned what),
+	       void *arg)
 {
-	short events = (short)(EV_PERSIST | (what & LOOP_IN ? EV_READ : 0) | (what & LOOP_OUT ? EV_WRITE : 0) |
-			       (what & LOOP_EDGE ? EV_ET : 0));
+	short events = (short)(EV_PERSIST | (what & LOOP_IN ? EV_READ : 0) |
+			       (what & LOOP_OUT ? EV_WRITE : 0) | (what & LOOP_EDGE ? EV_ET : 0));
 	struct watch *w;
 
 	if (fd < 0)
@@ -213,7 +217,8 @@ void loop_set_turn(struct loop *loop, uint64_t (*turn)(void *arg, uint64_t now),
 static void set_timer(struct loop *loop, uint64_t now, uint64_t at)
 {
 	uint64_t wait = at - now + TIMER_SLACK_MS;
-	struct timeval tv = { .tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+	struct timeval tv = { .tv_sec = (time_t)(wait / 1000),
+			      .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
 
 	if (at == loop->timer_at)
 		return;
@@ -234,7 +239,8 @@ int loop_run(struct loop *loop)
 		if (!busy)
 			set_timer(loop, now, next);
 		loop->now_known = false;
-		if (event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (busy ? EVLOOP_NONBLOCK : 0)) < 0)
+		if (event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY |
+							(busy ? EVLOOP_NONBLOCK : 0)) < 0)
 			return -EIO;
 	}
 	return 0;

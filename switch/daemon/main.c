@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* uswitch(8): starts, in this order, the configuration, the ports, the control socket and the loop. */
+/*
+ * uswitch(8): starts, in this order, the configuration, the ports, the control socket and the loop.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,7 +35,10 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* In the parent of -D: waits until the child has started (a byte) or failed (its end), and exits accordingly. */
+/*
+ * In the parent of -D: waits until the child has started (a byte) or failed (its end), and exits
+ * accordingly.
+ */
 static _Noreturn void wait_for_child(int fd, pid_t child)
 {
 	int status = 0;
@@ -93,13 +98,17 @@ static int open_backend(struct daemon *d, struct error *err)
 	return user_open(d, err);
 }
 
-/* Brings everything up. Returns 0, or -errno with a sentence; stop() takes down what there is in either case. */
+/*
+ * Brings everything up. Returns 0, or -errno with a sentence; stop() takes down what there is in
+ * either case.
+ */
 static int start(struct daemon *d, struct error *err)
 {
 	int ret = options_socket(&d->options, RUN_DIR, err);
 
 	if (!ret)
-		ret = control_socket_check(d->options.socket, err); /* its ports must not be touched */
+		ret = control_socket_check(d->options.socket,
+					   err); /* its ports must not be touched */
 	if (!ret)
 		ret = daemon_read_config(d, &d->base, err);
 	if (ret)
@@ -134,7 +143,8 @@ static void log_start(const struct daemon *d)
 	size_t at = 0;
 
 	for (unsigned i = 0; i < d->wanted.n_ports && at < sizeof(ports) - PORT_NAME_MAX - 8; i++)
-		at += (size_t)snprintf(ports + at, sizeof(ports) - at, " %s", d->wanted.port[i].name);
+		at += (size_t)snprintf(ports + at, sizeof(ports) - at, " %s",
+				       d->wanted.port[i].name);
 	log_notice("%s: %u port%s%s%s%s, control socket %s", d->options.name, d->wanted.n_ports,
 		   d->wanted.n_ports == 1 ? "" : "s", at ? ":" : "", ports,
 		   at >= sizeof(ports) - PORT_NAME_MAX - 8 ? " ..." : "", d->options.socket);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify: tells systemd, or whoever set $NOTIFY_SOCKET, how far the process is; sd_notify(3)'s protocol.
+ * notify: tells systemd, or whoever set $NOTIFY_SOCKET, how far the process is; sd_notify(3)'s
+ * protocol.
  *
  * Without $NOTIFY_SOCKET it does nothing. No state. Called by main.c.
  */

@@ -25,10 +25,13 @@ static const struct option_row {
 } rows[] = {
 	{ 'n', NULL, "NAME", "the switch's name (br0)" },
 	{ 'p', NULL, "PORT[,key=value...]", "add a port, see below; as often as needed" },
-	{ 'l', NULL, "[IFNAME]", "give the host a port: an interface of that name (the switch's name)" },
-	{ 'c', NULL, "FILE", "read configuration commands from FILE, one a line, after the other options" },
+	{ 'l', NULL, "[IFNAME]",
+	  "give the host a port: an interface of that name (the switch's name)" },
+	{ 'c', NULL, "FILE",
+	  "read configuration commands from FILE, one a line, after the other options" },
 	{ 'b', NULL, "user|kernel|auto", "who forwards (auto: this process if possible)" },
-	{ 'S', NULL, "SOCKET", "control socket (/run/uswitch/NAME.sock, else under $XDG_RUNTIME_DIR)" },
+	{ 'S', NULL, "SOCKET",
+	  "control socket (/run/uswitch/NAME.sock, else under $XDG_RUNTIME_DIR)" },
 	{ 'G', NULL, "GROUP", "let this group use the control socket" },
 	{ LONG_FDB_SIZE, "fdb-size", "N", "room for N addresses, 1024 to 4194304 (65536)" },
 	{ 'D', NULL, NULL, "detach once started" },
@@ -40,18 +43,21 @@ static const struct option_row {
 
 void options_help(FILE *out)
 {
-	fputs("usage: uswitch [OPTION]...\nAn Ethernet switch in an ordinary process; see uswitch(8).\n\n", out);
+	fputs("usage: uswitch [OPTION]...\nAn Ethernet switch in an ordinary process; see uswitch(8).\n\n",
+	      out);
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct option_row *r = &rows[i];
 		char word[48];
 
 		snprintf(word, sizeof(word), r->name ? "--%s %s" : "-%s %s",
-			 r->name ? r->name : (char[]){ (char)r->letter, '\0' }, r->arg ? r->arg : "");
+			 r->name ? r->name : (char[]){ (char)r->letter, '\0' },
+			 r->arg ? r->arg : "");
 		fprintf(out, "  %-24s%s\n", word, r->help);
 	}
 	fputs("\nPORT is one of\n", out);
 	port_help_print(out);
-	fputs("\nTERM and INT end it, HUP reads the configuration again. Control it with uswitchctl(8).\n", out);
+	fputs("\nTERM and INT end it, HUP reads the configuration again. Control it with uswitchctl(8).\n",
+	      out);
 }
 
 /* Builds getopt's two tables from ours. */
@@ -63,7 +69,9 @@ static void make_tables(char *letters, struct option *longs)
 		const struct option_row *r = &rows[i];
 
 		if (r->name) {
-			*longs++ = (struct option){ .name = r->name, .has_arg = r->arg != NULL, .val = r->letter };
+			*longs++ = (struct option){ .name = r->name,
+						    .has_arg = r->arg != NULL,
+						    .val = r->letter };
 			continue;
 		}
 		*letters++ = (char)r->letter;
@@ -98,7 +106,8 @@ static int add_port(struct options *o, const char *text, struct error *err)
 	if (port_spec_parse(text, &spec, &why))
 		return error_set(err, -EINVAL, "-p %.64s: %s", text, why.text);
 	if (strlen(text) >= PORT_TEXT_MAX / 4) /* quoting makes it longer */
-		return error_set(err, -EINVAL, "-p %.64s...: longer than %u bytes", text, PORT_TEXT_MAX / 4 - 1);
+		return error_set(err, -EINVAL, "-p %.64s...: longer than %u bytes", text,
+				 PORT_TEXT_MAX / 4 - 1);
 	return add_line(o, text, err);
 }
 
@@ -109,9 +118,10 @@ static int set_fdb_size(struct options *o, const char *text, struct error *err)
 
 	errno = 0;
 	n = strtoul(text, &end, 10);
-	if (!isdigit((unsigned char)text[0]) || *end || errno || n < FDB_SIZE_MIN || n > FDB_SIZE_MAX)
-		return error_set(err, -EINVAL, "--fdb-size %.32s: must be a number from %u to %u", text, FDB_SIZE_MIN,
-				 FDB_SIZE_MAX);
+	if (!isdigit((unsigned char)text[0]) || *end || errno || n < FDB_SIZE_MIN ||
+	    n > FDB_SIZE_MAX)
+		return error_set(err, -EINVAL, "--fdb-size %.32s: must be a number from %u to %u",
+				 text, FDB_SIZE_MIN, FDB_SIZE_MAX);
 	o->fdb_size = (uint32_t)n;
 	return 0;
 }
@@ -147,7 +157,9 @@ static int take(struct options *o, int letter, const char *arg, struct error *er
 		return add_port(o, arg, err);
 	case 'l':
 		o->host = arg ? arg : "";
-		return arg && port_name_check(arg, &why) ? error_set(err, -EINVAL, "-l: %s", why.text) : 0;
+		return arg && port_name_check(arg, &why)
+			       ? error_set(err, -EINVAL, "-l: %s", why.text)
+			       : 0;
 	case 'c':
 		o->file = arg;
 		return 0;
@@ -204,8 +216,10 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 		ret = take(o, letter, arg, err);
 	}
 	if (!ret && optind < argc)
-		return error_set(err, -EINVAL, "unexpected word \"%.64s\": ports are given with -p; see uswitch --help",
-				 argv[optind]);
+		return error_set(
+			err, -EINVAL,
+			"unexpected word \"%.64s\": ports are given with -p; see uswitch --help",
+			argv[optind]);
 	if (!ret && o->host) {
 		snprintf(host, sizeof(host), "host:%s", o->host[0] ? o->host : o->name);
 		ret = add_line(o, host, err);
@@ -222,7 +236,10 @@ void options_fini(struct options *o)
 	o->n_lines = 0;
 }
 
-/* Makes folder @dir if need be. Returns 0 when sockets can be made in it, and only by root and us; else -errno. */
+/*
+ * Makes folder @dir if need be. Returns 0 when sockets can be made in it, and only by root and us;
+ * else -errno.
+ */
 static int use_folder(const char *dir)
 {
 	struct stat st;
@@ -253,12 +270,16 @@ int options_socket(struct options *o, const char *run, struct error *err)
 		ret = len < (int)sizeof(dir) ? use_folder(dir) : -ENAMETOOLONG;
 	}
 	if (ret)
-		return error_set(err, ret, "no place for the control socket (%s: %s; $XDG_RUNTIME_DIR/uswitch: %s): "
-				 "name one with -S", run, strerror(-first),
-				 xdg && xdg[0] == '/' ? strerror(-ret) : "not set");
+		return error_set(
+			err, ret,
+			"no place for the control socket (%s: %s; $XDG_RUNTIME_DIR/uswitch: %s): "
+			"name one with -S",
+			run, strerror(-first), xdg && xdg[0] == '/' ? strerror(-ret) : "not set");
 	len = snprintf(o->socket, sizeof(o->socket), "%s/%s.sock", dir, o->name);
 	if (len >= (int)sizeof(o->socket))
-		return error_set(err, -ENAMETOOLONG, "control socket %s/%s.sock: longer than %zu bytes, name one with -S",
-				 dir, o->name, sizeof(o->socket) - 1);
+		return error_set(
+			err, -ENAMETOOLONG,
+			"control socket %s/%s.sock: longer than %zu bytes, name one with -S", dir,
+			o->name, sizeof(o->socket) - 1);
 	return 0;
 }

@@ -17,7 +17,10 @@
 #include "switch/daemon/resolve.h"
 #include "switch/daemon/rtnl.h"
 
-/* An interface that is there but cannot be attached to yet (a TAP that is held) is tried again after this time. */
+/*
+ * An interface that is there but cannot be attached to yet (a TAP that is held) is tried again
+ * after this time.
+ */
 #define RETRY_MS 500
 
 /* A descriptor that a driver asked to have watched. */
@@ -27,26 +30,32 @@ struct port_watch {
 	struct port_watch *next;
 };
 
-_Static_assert((int)PORT_IN == LOOP_IN && (int)PORT_OUT == LOOP_OUT, "a driver's events are the loop's");
+_Static_assert((int)PORT_IN == LOOP_IN && (int)PORT_OUT == LOOP_OUT,
+	       "a driver's events are the loop's");
 
-enum { LOG_LINK, LOG_BACK, LOG_GONE, N_LOG }; /* news of a port's link that is logged, each at its own rate */
+enum {
+	LOG_LINK,
+	LOG_BACK,
+	LOG_GONE,
+	N_LOG
+}; /* news of a port's link that is logged, each at its own rate */
 
 struct slot {
 	struct worker_port wp;
 	struct ports *ports;
-	struct port_host asks;  /* what the driver may ask of us; ctx is this slot */
-	struct port_spec spec;  /* resolved */
+	struct port_host asks; /* what the driver may ask of us; ctx is this slot */
+	struct port_spec spec; /* resolved */
 	struct port_watch *watches;
 	uint16_t number;
 	bool host;
-	bool interface;         /* it has one, whose news are followed */
-	int home;               /* nsid where its interface is looked for */
-	int nsid;               /* nsid where it is now */
-	bool present;           /* as last logged */
-	bool retry;             /* missing, though it may be possible to attach soon */
-	bool dirty;             /* there was news */
-	bool flapped;           /* it had no link at some moment since */
-	bool unsettled;         /* port->link is not yet told to the bridge */
+	bool interface; /* it has one, whose news are followed */
+	int home;       /* nsid where its interface is looked for */
+	int nsid;       /* nsid where it is now */
+	bool present;   /* as last logged */
+	bool retry;     /* missing, though it may be possible to attach soon */
+	bool dirty;     /* there was news */
+	bool flapped;   /* it had no link at some moment since */
+	bool unsettled; /* port->link is not yet told to the bridge */
 	char note[160];
 	struct log_rate rate[N_LOG];
 };
@@ -68,7 +77,8 @@ static struct slot *next_slot(const struct ports *ports, unsigned from)
 	return NULL;
 }
 
-#define FOREACH_SLOT(s, ports) for (struct slot *s = next_slot(ports, 0); s; s = next_slot(ports, s->number + 1u))
+#define FOREACH_SLOT(s, ports) \
+	for (struct slot *s = next_slot(ports, 0); s; s = next_slot(ports, s->number + 1u))
 
 /* Tells the bridge that the link of @s is as in @link. */
 static void tell_bridge(struct slot *s, const struct link *link)
@@ -84,7 +94,7 @@ static void settle(void *arg)
 {
 	struct ports *ports = arg;
 
-	FOREACH_SLOT (s, ports) {
+	FOREACH_SLOT(s, ports) {
 		if (s->unsettled) {
 			s->unsettled = false;
 			tell_bridge(s, &s->wp.port->link);
@@ -145,16 +155,20 @@ static void host_deadline(void *ctx, struct port *port, uint64_t at_ms)
 
 static void log_link(struct slot *s, const struct link *link)
 {
-	const char *what = link->carrier ? "link up" : link->up ? "no carrier" : "the interface is down";
+	const char *what = link->carrier ? "link up"
+			   : link->up    ? "no carrier"
+					 : "the interface is down";
 	uint64_t now = loop_now(s->ports->loop);
 
 	if (link->present == s->present && link->present)
-		log_rated(&s->rate[LOG_LINK], now, LOG_LEVEL_INFO, "%s: %s", s->wp.port->name, what);
+		log_rated(&s->rate[LOG_LINK], now, LOG_LEVEL_INFO, "%s: %s", s->wp.port->name,
+			  what);
 	else if (link->present)
-		log_rated(&s->rate[LOG_BACK], now, LOG_LEVEL_NOTICE, "%s: back, %s", s->wp.port->name, what);
+		log_rated(&s->rate[LOG_BACK], now, LOG_LEVEL_NOTICE, "%s: back, %s",
+			  s->wp.port->name, what);
 	else
-		log_rated(&s->rate[LOG_GONE], now, LOG_LEVEL_NOTICE, "%s: missing, waits for its interface",
-			  s->wp.port->name);
+		log_rated(&s->rate[LOG_GONE], now, LOG_LEVEL_NOTICE,
+			  "%s: missing, waits for its interface", s->wp.port->name);
 	s->present = link->present;
 }
 
@@ -173,7 +187,8 @@ static void host_link_changed(void *ctx, struct port *port, const struct link *l
 }
 
 /* Finds the namespace that @spec names. */
-static int find_home(struct ports *ports, const struct port_spec *spec, int *nsid, struct error *err)
+static int find_home(struct ports *ports, const struct port_spec *spec, int *nsid,
+		     struct error *err)
 {
 	const char *name = resolve_option(spec, "netns");
 	int fd, ret;
@@ -187,7 +202,8 @@ static int find_home(struct ports *ports, const struct port_spec *spec, int *nsi
 	ret = rtnl_nsid(ports->rtnl, fd, nsid);
 	close(fd);
 	if (ret)
-		return error_set(err, ret, "%s: cannot see into namespace %s: %s (needs CAP_NET_ADMIN there)",
+		return error_set(err, ret,
+				 "%s: cannot see into namespace %s: %s (needs CAP_NET_ADMIN there)",
 				 spec->address, name, strerror(-ret));
 	return 0;
 }
@@ -230,7 +246,10 @@ static int find_link(struct slot *s, struct rtnl_link *l)
 	return ret == -EINVAL ? -ENODEV : ret;
 }
 
-/* Says in s->note why @s, after its interface was looked at with result @found, is missing; and has that tried again. */
+/*
+ * Says in s->note why @s, after its interface was looked at with result @found, is missing; and has
+ * that tried again.
+ */
 static void explain(struct slot *s, int found, bool held)
 {
 	struct itimerspec soon = { .it_value.tv_nsec = RETRY_MS * 1000000L };
@@ -256,7 +275,8 @@ static void refresh(struct slot *s)
 	int ret;
 
 	if (!port->link.present)
-		find_home(s->ports, &s->spec, &s->home, NULL); /* a namespace of that name may be another by now */
+		find_home(s->ports, &s->spec, &s->home,
+			  NULL); /* a namespace of that name may be another by now */
 	ret = find_link(s, &l);
 	if (ret && ret != -ENODEV) /* not to be known, as in a namespace that is none of ours */
 		return;
@@ -279,9 +299,10 @@ static void take_news(void *arg, const struct rtnl_news *news)
 {
 	struct ports *ports = arg;
 
-	FOREACH_SLOT (s, ports) {
+	FOREACH_SLOT(s, ports) {
 		bool mine = news->nsid == s->nsid && s->wp.port->link.ifindex == news->ifindex;
-		bool wanted = news->nsid == s->home && !s->wp.port->link.present && !strcmp(news->name, s->spec.address);
+		bool wanted = news->nsid == s->home && !s->wp.port->link.present &&
+			      !strcmp(news->name, s->spec.address);
 
 		if (!s->interface || !(mine || wanted || news->lost))
 			continue;
@@ -296,7 +317,7 @@ static void on_news(void *arg, unsigned what)
 
 	(void)what;
 	rtnl_read(ports->rtnl, take_news, ports);
-	FOREACH_SLOT (s, ports)
+	FOREACH_SLOT(s, ports)
 		if (s->dirty)
 			refresh(s);
 }
@@ -309,7 +330,7 @@ static void on_retry(void *arg, unsigned what)
 	(void)what;
 	if (read(ports->retry_fd, &expired, sizeof(expired)) < 0)
 		return;
-	FOREACH_SLOT (s, ports)
+	FOREACH_SLOT(s, ports)
 		if (s->retry)
 			refresh(s);
 }
@@ -383,7 +404,8 @@ static int resolve(struct ports *ports, struct slot *s, struct rtnl_link *l, str
 	s->nsid = s->home;
 	ret = rtnl_get(ports->rtnl, s->home, 0, spec->address, l);
 	if (ret && ret != -ENODEV)
-		return error_set(err, ret, "%s: cannot read the interface's state: %s", spec->address, strerror(-ret));
+		return error_set(err, ret, "%s: cannot read the interface's state: %s",
+				 spec->address, strerror(-ret));
 	ret = spec->ops ? 0 : port_spec_resolve(spec, resolve_kind(spec, l), &why);
 	if (ret)
 		return error_set(err, ret, "%s: %s", spec->address, why.text);
@@ -395,10 +417,12 @@ static int join(struct slot *s, struct port *port, struct error *err)
 {
 	struct worker *w = s->ports->worker;
 	uint64_t now = loop_now(s->ports->loop);
-	int ret = bridge_port_add(w->bridge, s->number, port->name, s->host || port->ops->local_mac, now, w->out);
+	int ret = bridge_port_add(w->bridge, s->number, port->name, s->host || port->ops->local_mac,
+				  now, w->out);
 
 	if (ret)
-		return error_set(err, ret, "%s: cannot join the switch: %s", port->name, strerror(-ret));
+		return error_set(err, ret, "%s: cannot join the switch: %s", port->name,
+				 strerror(-ret));
 	port->number = s->number;
 	s->wp.port = port;
 	s->present = port->link.present;
@@ -421,7 +445,8 @@ static void slot_free(struct slot *s)
 	free(s);
 }
 
-int ports_add(struct ports *ports, const char *name, const struct port_spec *spec, bool host, struct error *err)
+int ports_add(struct ports *ports, const char *name, const struct port_spec *spec, bool host,
+	      struct error *err)
 {
 	struct rtnl_link l = { .name = "" };
 	struct port_spec named;
@@ -436,10 +461,13 @@ int ports_add(struct ports *ports, const char *name, const struct port_spec *spe
 	s->host = host;
 	s->wp.deadline = UINT64_MAX;
 	s->number = free_number(ports, host);
-	s->asks = (struct port_host){ s, host_watch, host_deadline, host_link_changed, NULL, host_discard };
+	s->asks = (struct port_host){ s,    host_watch,  host_deadline, host_link_changed,
+				      NULL, host_discard };
 	closer_wait(ports->closer); /* an interface that is on its way out must not be found */
-	ret = s->number == PORT_NONE ? error_set(err, -ENOSPC, "%s: the switch has all the ports it can have", name)
-				     : resolve(ports, s, &l, err);
+	ret = s->number == PORT_NONE
+		      ? error_set(err, -ENOSPC, "%s: the switch has all the ports it can have",
+				  name)
+		      : resolve(ports, s, &l, err);
 	if (ret)
 		goto err_free;
 	named = s->spec;

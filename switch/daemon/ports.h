@@ -2,10 +2,11 @@
 /*
  * ports: the ports of this process, from opening to closing.
  *
- * Gives numbers (0 is the host port, else the lowest free one), resolves bare names, opens drivers, joins them to bridge
- * and worker, and follows their interfaces. The surprising rule: a port whose interface vanished stays, as `missing`,
- * with its number, settings and static entries, and is back as soon as an interface of that name is; its kind never
- * changes after it was opened. Made and freed by user.c; main thread.
+ * Gives numbers (0 is the host port, else the lowest free one), resolves bare names, opens drivers,
+ * joins them to bridge and worker, and follows their interfaces. The surprising rule: a port whose
+ * interface vanished stays, as `missing`, with its number, settings and static entries, and is back
+ * as soon as an interface of that name is; its kind never changes after it was opened. Made and
+ * freed by user.c; main thread.
  */
 #ifndef SWITCH_DAEMON_PORTS_H
 #define SWITCH_DAEMON_PORTS_H
@@ -16,12 +17,18 @@
 struct ports;
 struct loop;
 
-/* Returns an empty set of ports, or NULL with a sentence. ports_free() closes all and accepts NULL. */
+/*
+ * Returns an empty set of ports, or NULL with a sentence. ports_free() closes all and accepts NULL.
+ */
 struct ports *ports_new(struct loop *loop, struct worker *worker, struct error *err);
 void ports_free(struct ports *ports);
 
-/* Opens the port @name as @spec says (@host: it is the host port). Returns 0, or -errno with a sentence. */
-int ports_add(struct ports *ports, const char *name, const struct port_spec *spec, bool host, struct error *err);
+/*
+ * Opens the port @name as @spec says (@host: it is the host port). Returns 0, or -errno with a
+ * sentence.
+ */
+int ports_add(struct ports *ports, const char *name, const struct port_spec *spec, bool host,
+	      struct error *err);
 
 /* Closes port @number and takes it out of the bridge. */
 void ports_del(struct ports *ports, uint16_t number);

@@ -32,8 +32,9 @@ const struct port_ops *resolve_kind(const struct port_spec *spec, const struct r
 int resolve_check(const struct port_spec *spec, const struct rtnl_link *link, struct error *err)
 {
 	if (spec->ops == &packet_ops && link->link.present && !strcmp(link->kind, "bridge"))
-		return error_set(err, -ELOOP,
-				 "%s is a bridge, which cannot be a port: connect the two switches with a veth pair",
-				 spec->address);
+		return error_set(
+			err, -ELOOP,
+			"%s is a bridge, which cannot be a port: connect the two switches with a veth pair",
+			spec->address);
 	return 0;
 }

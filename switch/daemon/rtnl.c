@@ -47,8 +47,9 @@ static uint8_t get_u8(const struct nlattr *attr)
 }
 
 /*
- * A TAP with one queue does not say how many descriptors it has, so what tells is that it has carrier while it is open
- * (tun_attach, tun_detach), and that it would not be there at all were it neither open nor persistent.
+ * A TAP with one queue does not say how many descriptors it has, so what tells is that it has
+ * carrier while it is open (tun_attach, tun_detach), and that it would not be there at all were it
+ * neither open nor persistent.
  */
 static void parse_tun(const struct nlattr *nest, bool carrier, struct rtnl_link *l)
 {
@@ -129,7 +130,8 @@ int rtnl_parse_link(const void *msg, size_t len, struct rtnl_link *l)
 	const struct ifinfomsg *ifi;
 
 	memset(l, 0, sizeof(*l));
-	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len) || MNL_ALIGN(nlh->nlmsg_len) > len) /* it walks so far */
+	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len) ||
+	    MNL_ALIGN(nlh->nlmsg_len) > len) /* it walks so far */
 		return -EBADMSG;
 	if (nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK)
 		return 0;
@@ -212,8 +214,8 @@ static int message_nsid(struct msghdr *msg)
 }
 
 /* Passes on the messages of one datagram. */
-static void read_datagram(const char *buf, int len, int nsid, void (*fn)(void *, const struct rtnl_news *),
-			  void *arg)
+static void read_datagram(const char *buf, int len, int nsid,
+			  void (*fn)(void *, const struct rtnl_news *), void *arg)
 {
 	const struct nlmsghdr *nlh = (const void *)buf;
 	struct rtnl_news news = { .nsid = nsid };
@@ -264,8 +266,8 @@ void rtnl_read(struct rtnl *r, void (*fn)(void *arg, const struct rtnl_news *new
 }
 
 /*
- * Sends the request in r->buf and reads the one answer into it. Returns 0 with *@reply (NULL for a bare
- * acknowledgement), or -errno.
+ * Sends the request in r->buf and reads the one answer into it. Returns 0 with *@reply (NULL for a
+ * bare acknowledgement), or -errno.
  */
 static int ask(struct rtnl *r, struct nlmsghdr *request, const struct nlmsghdr **reply)
 {
@@ -318,7 +320,10 @@ int rtnl_get(struct rtnl *r, int nsid, int ifindex, const char *name, struct rtn
 	return 0;
 }
 
-/* RTM_GETNSID or RTM_NEWNSID for the namespace @fd. Returns 0 with *@nsid, -1 while it has none, or -errno. */
+/*
+ * RTM_GETNSID or RTM_NEWNSID for the namespace @fd. Returns 0 with *@nsid, -1 while it has none, or
+ * -errno.
+ */
 static int nsid_request(struct rtnl *r, uint16_t type, uint16_t flags, int fd, int *nsid)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(r->buf);

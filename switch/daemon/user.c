@@ -64,16 +64,18 @@ static int read_port(const struct user *u, uint16_t n, struct model *m)
 	backup = p->attr[PORT_BACKUP_PORT];
 	p->attr[PORT_BACKUP_PORT] = port_attrs[PORT_BACKUP_PORT].fallback;
 	if (backup != PORT_NONE)
-		snprintf(p->backup_port, sizeof(p->backup_port), "%s", bridge_port_name(u->bridge, (uint16_t)backup));
+		snprintf(p->backup_port, sizeof(p->backup_port), "%s",
+			 bridge_port_name(u->bridge, (uint16_t)backup));
 	return read_vlans(u, n, p);
 }
 
 /* Entries that the user added and that stay. */
 static int read_fdb(const struct user *u, struct model *m)
 {
-	const struct fdb_match match = {
-		.port = PORT_NONE, .vid = FDB_ANY_VID, .flags_mask = FDB_USER, .flags_want = FDB_USER
-	};
+	const struct fdb_match match = { .port = PORT_NONE,
+					 .vid = FDB_ANY_VID,
+					 .flags_mask = FDB_USER,
+					 .flags_want = FDB_USER };
 	struct fdb_entry e[WALK_STEP];
 	uint64_t cursor = 0;
 	unsigned n;
@@ -86,7 +88,8 @@ static int read_fdb(const struct user *u, struct model *m)
 			if (flags & FDB_LOCAL) /* the bridge has it static, too */
 				flags &= (uint16_t)~FDB_STATIC;
 			if (flags & (FDB_LOCAL | FDB_STATIC | FDB_EXT_LEARN))
-				ret = model_fdb_put(m, e[i].mac, e[i].vid, bridge_port_name(u->bridge, e[i].port), flags);
+				ret = model_fdb_put(m, e[i].mac, e[i].vid,
+						    bridge_port_name(u->bridge, e[i].port), flags);
 		}
 	}
 	return ret;
@@ -137,7 +140,8 @@ static int vlan_set(struct user *u, const struct verb *v, uint16_t n)
 	case VERB_VLAN_DEL:
 		return bridge_vlan_del(u->bridge, n, v->vid_first, v->vid_last, now, out);
 	case VERB_VLAN_SET:
-		return bridge_vlan_set_state(u->bridge, n, v->vid_first, v->vid_last, v->state, now, out);
+		return bridge_vlan_set_state(u->bridge, n, v->vid_first, v->vid_last, v->state, now,
+					     out);
 	case VERB_FDB_DEL:
 	case VERB_FDB_ADD:
 	case VERB_PORT_DEL:
@@ -151,7 +155,9 @@ static int vlan_set(struct user *u, const struct verb *v, uint16_t n)
 
 static int fdb_set(struct user *u, const struct verb *v, uint16_t n)
 {
-	const struct fdb_entry e = { .mac = v->mac, .vid = v->vid_first, .port = n, .flags = v->flags };
+	const struct fdb_entry e = {
+		.mac = v->mac, .vid = v->vid_first, .port = n, .flags = v->flags
+	};
 	struct outbox *out = u->worker.out;
 	int ret;
 
@@ -167,7 +173,9 @@ static int apply(struct user *u, const struct verb *v, struct error *err)
 	uint16_t n = v->dev[0] ? bridge_port_find(u->bridge, v->dev) : PORT_NONE;
 
 	if (n == PORT_NONE && v->op != VERB_BRIDGE_SET && v->op != VERB_PORT_ADD)
-		return v->op == VERB_PORT_DEL || v->op == VERB_FDB_DEL || v->op == VERB_VLAN_DEL ? 0 : -ENODEV;
+		return v->op == VERB_PORT_DEL || v->op == VERB_FDB_DEL || v->op == VERB_VLAN_DEL
+			       ? 0
+			       : -ENODEV;
 	switch (v->op) {
 	case VERB_BRIDGE_SET:
 		return bridge_set(u->bridge, v->attr, v->value, now_of(u), u->worker.out);
@@ -232,8 +240,8 @@ static int user_port_next(void *ctx, uint16_t number, struct port_info *info)
 	return 0;
 }
 
-static unsigned user_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t *cursor, struct fdb_entry *entries,
-			      unsigned max)
+static unsigned user_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t *cursor,
+			      struct fdb_entry *entries, unsigned max)
 {
 	struct user *u = ctx;
 
@@ -247,19 +255,22 @@ static int user_fdb_get(void *ctx, uint64_t mac, uint16_t vid, struct fdb_entry 
 	return bridge_fdb_get(u->bridge, mac, vid, now_of(u), entry) ? 0 : -ENOENT;
 }
 
-static int user_fdb_add(void *ctx, const struct fdb_entry *entry, bool all_vlans, enum fdb_mode mode,
-			struct error *err)
+static int user_fdb_add(void *ctx, const struct fdb_entry *entry, bool all_vlans,
+			enum fdb_mode mode, struct error *err)
 {
 	struct user *u = ctx;
-	int ret = flush(u, bridge_fdb_add(u->bridge, entry, all_vlans, mode, now_of(u), u->worker.out));
+	int ret = flush(
+		u, bridge_fdb_add(u->bridge, entry, all_vlans, mode, now_of(u), u->worker.out));
 
 	return ret ? error_set(err, ret, "%s", strerror(-ret)) : 0;
 }
 
-static int user_fdb_del(void *ctx, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans, struct error *err)
+static int user_fdb_del(void *ctx, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans,
+			struct error *err)
 {
 	struct user *u = ctx;
-	int ret = flush(u, bridge_fdb_del(u->bridge, mac, vid, port, all_vlans, now_of(u), u->worker.out));
+	int ret = flush(
+		u, bridge_fdb_del(u->bridge, mac, vid, port, all_vlans, now_of(u), u->worker.out));
 
 	return ret ? error_set(err, ret, "%s", strerror(-ret)) : 0;
 }
@@ -279,7 +290,8 @@ static void user_fdb_info(void *ctx, struct fdb_info *info)
 	bridge_fdb_info(u->bridge, info);
 }
 
-static bool user_vlan_get(void *ctx, uint16_t port, uint16_t vid, uint16_t *flags, enum port_state *state)
+static bool user_vlan_get(void *ctx, uint16_t port, uint16_t vid, uint16_t *flags,
+			  enum port_state *state)
 {
 	struct user *u = ctx;
 
@@ -293,8 +305,8 @@ static void user_vlan_stats(void *ctx, uint16_t port, uint16_t vid, struct vlan_
 	bridge_vlan_stats(u->bridge, port, vid, stats);
 }
 
-static int user_trace(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct vtag tag, uint32_t len, char *text,
-		      size_t size, struct error *err)
+static int user_trace(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct vtag tag,
+		      uint32_t len, char *text, size_t size, struct error *err)
 {
 	struct user *u = ctx;
 	int ret = bridge_trace(u->bridge, in, src, dst, tag, len, now_of(u), text, size);
@@ -331,7 +343,8 @@ int user_open(struct daemon *d, struct error *err)
 		return error_set(err, -errno, "cannot draw a random number: %s", strerror(errno));
 	u->bridge = bridge_new(d->options.fdb_size, secret);
 	if (!u->bridge || worker_init(&u->worker, d, u->bridge))
-		return error_set(err, -ENOMEM, "out of memory for a table of %u addresses (--fdb-size)",
+		return error_set(err, -ENOMEM,
+				 "out of memory for a table of %u addresses (--fdb-size)",
 				 d->options.fdb_size);
 	u->ports = ports_new(d->loop, &u->worker, err);
 	if (!u->ports)

@@ -86,7 +86,7 @@ void worker_flush(struct worker *w, uint64_t now)
 	bool running = w->running;
 
 	w->running = true;
-	PORTSET_FOREACH (n, &out->busy, w->words) {
+	PORTSET_FOREACH(n, &out->busy, w->words) {
 		struct port *port = w->port[n]->port;
 
 		w->sends += out->txq[n]->n;
@@ -140,7 +140,8 @@ uint64_t worker_turn(void *worker, uint64_t now)
 	struct worker *w = worker;
 	uint64_t next, enough = w->sends + SENDS_PER_TURN;
 
-	for (unsigned i = 0; i < BATCHES_PER_TURN && w->sends < enough && !TAILQ_EMPTY(&w->ready); i++) {
+	for (unsigned i = 0; i < BATCHES_PER_TURN && w->sends < enough && !TAILQ_EMPTY(&w->ready);
+	     i++) {
 		struct worker_port *p = TAILQ_FIRST(&w->ready);
 
 		TAILQ_REMOVE(&w->ready, p, entry);

@@ -2,10 +2,11 @@
 /*
  * worker: moves the frames: receive, bridge, send.
  *
- * A worker has its own batch, outbox (with the counters) and ready list, and no more than that may be touched by a
- * frame; so there can be several one day. The surprising rule: a port stays on the ready list until its rx() left
- * `more` false, whatever epoll says, and a turn gives each ready port one batch, in order. The frame path allocates nothing
- * and logs nothing. Made by user.c; ports.c tells it of ports; the loop calls worker_turn().
+ * A worker has its own batch, outbox (with the counters) and ready list, and no more than that may
+ * be touched by a frame; so there can be several one day. The surprising rule: a port stays on the
+ * ready list until its rx() left `more` false, whatever epoll says, and a turn gives each ready
+ * port one batch, in order. The frame path allocates nothing and logs nothing. Made by user.c;
+ * ports.c tells it of ports; the loop calls worker_turn().
  */
 #ifndef SWITCH_DAEMON_WORKER_H
 #define SWITCH_DAEMON_WORKER_H
@@ -46,7 +47,10 @@ struct worker {
 	void *settle_arg;
 };
 
-/* Prepares @w to forward through @bridge. Returns 0 or -ENOMEM. worker_fini() accepts a zeroed worker. */
+/*
+ * Prepares @w to forward through @bridge. Returns 0 or -ENOMEM. worker_fini() accepts a zeroed
+ * worker.
+ */
 int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge);
 void worker_fini(struct worker *w);
 
@@ -61,13 +65,19 @@ void worker_ready(struct worker *w, struct worker_port *p);
 /* Have timer() of @p called at @at_ms, UINT64_MAX = never. */
 void worker_deadline(struct worker *w, struct worker_port *p, uint64_t at_ms);
 
-/* Sends what is queued in the outbox and passes its events on. To be called after every bridge_set...(). */
+/*
+ * Sends what is queued in the outbox and passes its events on. To be called after every
+ * bridge_set...().
+ */
 void worker_flush(struct worker *w, uint64_t now);
 
 /* Calls settle() if it is wanted and frames are not on their way. */
 void worker_settle(struct worker *w);
 
-/* Up to 16 batches, fewer when they go to many ports; timers and ageing that are due. Returns when to be called again, as loop_set_turn() wants it. */
+/*
+ * Up to 16 batches, fewer when they go to many ports; timers and ageing that are due. Returns when
+ * to be called again, as loop_set_turn() wants it.
+ */
 uint64_t worker_turn(void *worker, uint64_t now);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* apply: configuration files whole and half wrong; models reached, refused and undone, on a backend of the test's own. */
+/*
+ * apply: configuration files whole and half wrong; models reached, refused and undone, on a backend
+ * of the test's own.
+ */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +14,10 @@
 
 /* The backend: a model that verbs edit. */
 static struct model actual;
-static char verbs[2048];   /* what was asked of it, a verb a line */
-static unsigned fail_at;   /* this verb fails, counted from 1; 0 = none */
+static char verbs[2048]; /* what was asked of it, a verb a line */
+static unsigned fail_at; /* this verb fails, counted from 1; 0 = none */
 static unsigned n_verbs;
-static bool stay_broken;   /* and all verbs after it */
+static bool stay_broken; /* and all verbs after it */
 
 static struct daemon d;
 static struct error err;
@@ -33,7 +36,8 @@ static int fake_apply(void *ctx, const struct verb *v, struct error *why)
 
 	(void)ctx;
 	n_verbs++;
-	snprintf(verbs + strlen(verbs), sizeof(verbs) - strlen(verbs), "%s\n", verb_print(v, text, sizeof(text)));
+	snprintf(verbs + strlen(verbs), sizeof(verbs) - strlen(verbs), "%s\n",
+		 verb_print(v, text, sizeof(text)));
 	if (n_verbs == fail_at || (stay_broken && fail_at && n_verbs > fail_at))
 		return error_set(why, -EIO, "%s: the backend is on fire", text);
 	if (v->op == VERB_PORT_ADD) {
@@ -55,7 +59,9 @@ static int fake_apply(void *ctx, const struct verb *v, struct error *why)
 	return 0;
 }
 
-static const struct backend_ops fake_ops = { .name = "fake", .read = fake_read, .apply = fake_apply };
+static const struct backend_ops fake_ops = { .name = "fake",
+					     .read = fake_read,
+					     .apply = fake_apply };
 
 static char file[] = "/tmp/uswitch-test-XXXXXX";
 
@@ -65,7 +71,8 @@ static void setup(void)
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	d = (struct daemon){ .options = { .name = "lab", .file = file }, .backend = { &fake_ops, NULL } };
+	d = (struct daemon){ .options = { .name = "lab", .file = file },
+			     .backend = { &fake_ops, NULL } };
 	model_init(&d.base, "lab");
 	model_init(&d.wanted, "lab");
 	model_init(&actual, "lab");
@@ -98,9 +105,10 @@ static int reload(const char *text)
 
 START_TEST(file_is_applied)
 {
-	ck_assert_int_eq(reload("# a comment\n\n  link add mem:,name=a # another\nlink add mem:,name=b\n"
-				"set ageing_time 10s\nfdb add 02:00:00:00:00:01 dev a static"),
-			 0);
+	ck_assert_int_eq(
+		reload("# a comment\n\n  link add mem:,name=a # another\nlink add mem:,name=b\n"
+		       "set ageing_time 10s\nfdb add 02:00:00:00:00:01 dev a static"),
+		0);
 	ck_assert_uint_eq(actual.n_ports, 2);
 	ck_assert_uint_eq(actual.attr[BRIDGE_AGEING_TIME], 10000);
 	ck_assert_ptr_nonnull(model_port(&d.wanted, "b"));
@@ -172,7 +180,8 @@ START_TEST(failure_is_undone)
 {
 	ck_assert_int_eq(reload("link add mem:,name=a\nset ageing_time 10s\n"), 0);
 	fail_at = 3;
-	ck_assert_int_eq(reload("set ageing_time 20s\nlink add mem:,name=b\nlink add mem:,name=c\n"), -EIO);
+	ck_assert_int_eq(
+		reload("set ageing_time 20s\nlink add mem:,name=b\nlink add mem:,name=c\n"), -EIO);
 	ck_assert_str_eq(err.text, "link add mem:,name=b: the backend is on fire");
 	ck_assert_uint_eq(actual.n_ports, 1);
 	ck_assert_ptr_nonnull(model_port(&actual, "a"));
@@ -181,7 +190,8 @@ START_TEST(failure_is_undone)
 	ck_assert_ptr_nonnull(model_port(&d.base, "a"));
 	fail_at = 3;
 	stay_broken = true;
-	ck_assert_int_eq(reload("set ageing_time 20s\nlink add mem:,name=b\nlink add mem:,name=c\n"), -EIO);
+	ck_assert_int_eq(
+		reload("set ageing_time 20s\nlink add mem:,name=b\nlink add mem:,name=c\n"), -EIO);
 	ck_assert_ptr_nonnull(strstr(err.text, "; and back to the state before: "));
 }
 END_TEST

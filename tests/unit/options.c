@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what the command line becomes, each wrong word and its message, the rule for the socket's place. */
+/*
+ * options: what the command line becomes, each wrong word and its message, the rule for the
+ * socket's place.
+ */
 #include "switch/daemon/options.h"
 
 #include <check.h>
@@ -54,8 +57,8 @@ END_TEST
 
 START_TEST(everything)
 {
-	ck_assert_int_eq(PARSE("-p", "tap0,mtu=9000", "-n", "lab", "-c", "f", "-b", "user", "-S", "/s", "-G", "kvm",
-			       "--fdb-size=1024"),
+	ck_assert_int_eq(PARSE("-p", "tap0,mtu=9000", "-n", "lab", "-c", "f", "-b", "user", "-S",
+			       "/s", "-G", "kvm", "--fdb-size=1024"),
 			 OPTIONS_RUN);
 	ck_assert_str_eq(o.name, "lab");
 	ck_assert_str_eq(o.file, "f");
@@ -73,7 +76,10 @@ START_TEST(everything)
 }
 END_TEST
 
-/* -l takes the next word unless that begins with '-', and is named like the switch else, wherever -n stands. */
+/*
+ * -l takes the next word unless that begins with '-', and is named like the switch else, wherever
+ * -n stands.
+ */
 START_TEST(host_port)
 {
 	ck_assert_int_eq(PARSE("-l", "-p", "tap0", "-n", "lab"), OPTIONS_RUN);
@@ -116,7 +122,8 @@ static const struct {
 START_TEST(wrong)
 {
 	ck_assert_int_eq(parse(bad[_i].words), -EINVAL);
-	ck_assert_msg(strstr(err.text, bad[_i].message) != NULL, "%s: %s", bad[_i].words[0], err.text);
+	ck_assert_msg(strstr(err.text, bad[_i].message) != NULL, "%s: %s", bad[_i].words[0],
+		      err.text);
 	ck_assert_ptr_null(strchr(err.text, '\n'));
 }
 END_TEST
@@ -147,7 +154,10 @@ static void remove_folder(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-/* Runs options_socket() for "-n lab" with the run folder @run and $XDG_RUNTIME_DIR @xdg (NULL: not set). */
+/*
+ * Runs options_socket() for "-n lab" with the run folder @run and $XDG_RUNTIME_DIR @xdg (NULL: not
+ * set).
+ */
 static int place(const char *run, const char *xdg)
 {
 	char path[128];
@@ -227,7 +237,9 @@ START_TEST(ready_is_told)
 	snprintf(path, sizeof(path), "@uswitch-test-%d", (int)getpid());
 	memset(to.sun_path, 0, sizeof(to.sun_path));
 	memcpy(to.sun_path + 1, path + 1, strlen(path) - 1);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&to, (socklen_t)(sizeof(to.sun_family) + strlen(path))), 0);
+	ck_assert_int_eq(
+		bind(fd, (struct sockaddr *)&to, (socklen_t)(sizeof(to.sun_family) + strlen(path))),
+		0);
 	setenv("NOTIFY_SOCKET", path, 1);
 	ck_assert_int_eq(notify("STOPPING=1"), 0);
 	ck_assert_int_eq(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), 10);

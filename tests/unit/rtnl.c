@@ -24,9 +24,10 @@ static union {
 
 static void begin(uint16_t type, uint8_t family, int ifindex, unsigned flags)
 {
-	struct ifinfomsg ifi = {
-		.ifi_family = family, .ifi_type = ARPHRD_ETHER, .ifi_index = ifindex, .ifi_flags = flags
-	};
+	struct ifinfomsg ifi = { .ifi_family = family,
+				 .ifi_type = ARPHRD_ETHER,
+				 .ifi_index = ifindex,
+				 .ifi_flags = flags };
 
 	memset(&msg, 0, sizeof(msg));
 	msg.head.nlmsg_type = type;
@@ -108,7 +109,8 @@ START_TEST(whole)
 	ck_assert_int_eq(l.link.ifindex, 12);
 	ck_assert_uint_eq(l.link.mtu, 9000);
 	ck_assert_uint_eq(l.link.mac, 0x020000000007);
-	ck_assert(l.link.present && l.link.up && l.link.carrier && l.link.promisc && l.tap && l.held);
+	ck_assert(l.link.present && l.link.up && l.link.carrier && l.link.promisc && l.tap &&
+		  l.held);
 	make_tap(RTM_DELLINK, true, true, NULL);
 	ck_assert_int_eq(parse(&l), RTM_DELLINK);
 	ck_assert(!l.link.present);
@@ -139,7 +141,10 @@ START_TEST(held_taps)
 }
 END_TEST
 
-/* A bridge says RTM_DELLINK of family AF_BRIDGE when a port leaves it: the interface is still there. */
+/*
+ * A bridge says RTM_DELLINK of family AF_BRIDGE when a port leaves it: the interface is still
+ * there.
+ */
 START_TEST(other_messages)
 {
 	struct rtnl_link l;

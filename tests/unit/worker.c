@@ -18,10 +18,10 @@ struct fake {
 	struct port port;
 	struct worker_port wp;
 	unsigned waiting;
-	unsigned batches;   /* rx() calls */
+	unsigned batches; /* rx() calls */
 	unsigned sent;
 	unsigned timers;
-	bool lose_link;     /* at the next tx() */
+	bool lose_link; /* at the next tx() */
 	uint8_t frame[60];
 };
 
@@ -39,9 +39,10 @@ static void fake_rx(struct port *port, unsigned queue, struct batch *b)
 	f->batches++;
 	order[strlen(order)] = (char)('a' + (f - fake));
 	for (; f->waiting && b->n < BATCH_MAX; f->waiting--)
-		b->frame[b->n++] = (struct frame){
-			.data = f->frame, .len = sizeof(f->frame), .total = sizeof(f->frame), .port = port->number
-		};
+		b->frame[b->n++] = (struct frame){ .data = f->frame,
+						   .len = sizeof(f->frame),
+						   .total = sizeof(f->frame),
+						   .port = port->number };
 	b->more = f->waiting > 0;
 }
 
@@ -68,7 +69,9 @@ static void fake_timer(struct port *port, uint64_t now)
 	worker_deadline(&w, &f->wp, now + 100);
 }
 
-static const struct port_ops fake_ops = { .kind = "fake", .rx = fake_rx, .tx = fake_tx, .timer = fake_timer };
+static const struct port_ops fake_ops = {
+	.kind = "fake", .rx = fake_rx, .tx = fake_tx, .timer = fake_timer
+};
 
 static unsigned settled;
 
@@ -96,7 +99,8 @@ static void add_fakes(uint16_t from, uint16_t to)
 		mac_store(f->frame, MAC_BROADCAST);
 		mac_store(f->frame + MAC_LEN, 0x020000000000u + i);
 		snprintf(f->port.name, sizeof(f->port.name), "fake%u", i);
-		ck_assert_int_eq(bridge_port_add(br, f->port.number, f->port.name, false, 0, w.out), 0);
+		ck_assert_int_eq(bridge_port_add(br, f->port.number, f->port.name, false, 0, w.out),
+				 0);
 		worker_add(&w, f->port.number, &f->wp);
 		ck_assert_int_eq(bridge_port_link(br, f->port.number, &up, 0, w.out), 0);
 	}
@@ -188,7 +192,10 @@ START_TEST(timers)
 }
 END_TEST
 
-/* A driver that finds its link lost while it sends: the bridge hears of it when the batch is over, not amid. */
+/*
+ * A driver that finds its link lost while it sends: the bridge hears of it when the batch is over,
+ * not amid.
+ */
 START_TEST(news_wait_for_the_batch)
 {
 	fake[0].waiting = 2;
