@@ -68,26 +68,46 @@ static int cannot(const char *path, struct error *err)
 			 code == EACCES || code == EPERM || code == EROFS ? " (choose another place with -S)" : "");
 }
 
-/* Opens and locks the lock file; it may vanish under us when its owner ends, then another one counts. */
+/*
+ * Opens and locks the lock file @lock of @path. Returns 0; 1: it vanished under us as its owner ended, another one counts;
+ * or -errno with a sentence.
+ */
+static int try_lock(struct control_socket *s, const char *lock, const char *path, struct error *err)
+{
+	struct stat st;
+	pid_t pid;
+	int ret;
+
+	s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->lock < 0)
+		return cannot(lock, err);
+	if (!flock(s->lock, LOCK_EX | LOCK_NB)) {
+		if (!fstat(s->lock, &st) && st.st_nlink)
+			return 0;
+		ret = 1;
+	} else if (errno == EWOULDBLOCK) {
+		is_served(path, &pid);
+		ret = in_use(path, pid, err);
+	} else {
+		ret = cannot(lock, err);
+	}
+	close(s->lock);
+	s->lock = -1;
+	return ret;
+}
+
 static int take_lock(struct control_socket *s, const char *path, struct error *err)
 {
 	char lock[LOCK_PATH_MAX];
-	struct stat st;
-	pid_t pid;
+	int ret;
 
 	lock_path(path, lock);
-	for (;;) {
-		s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (s->lock < 0)
-			return cannot(lock, err);
-		if (flock(s->lock, LOCK_EX | LOCK_NB)) {
-			is_served(path, &pid);
-			return errno == EWOULDBLOCK ? in_use(path, pid, err) : cannot(lock, err);
-		}
-		if (!fstat(s->lock, &st) && st.st_nlink)
-			return 0;
-		close(s->lock);
-	}
+	do
+		ret = try_lock(s, lock, path, err);
+	while (ret > 0);
+	if (!ret)
+		memcpy(s->path, path, strlen(path) + 1);
+	return ret;
 }
 
 /* Removes the socket of a switch that is gone; anything else stays. */
@@ -129,7 +149,7 @@ static int bind_path(struct control_socket *s, const char *path, struct error *e
 	umask(mask);
 	if (ret)
 		return cannot(path, err);
-	memcpy(s->path, path, strlen(path) + 1);
+	s->bound = true;
 	return 0;
 }
 
@@ -166,12 +186,12 @@ void control_socket_close(struct control_socket *s)
 
 	if (s->fd >= 0)
 		close(s->fd);
-	if (s->path[0]) {
+	if (s->bound)
 		unlink(s->path);
+	if (s->lock >= 0) {
 		lock_path(s->path, lock);
 		unlink(lock);
-	}
-	if (s->lock >= 0)
 		close(s->lock);
+	}
 	*s = (struct control_socket){ .fd = -1, .lock = -1 };
 }

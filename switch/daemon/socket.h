@@ -9,11 +9,14 @@
 #ifndef SWITCH_DAEMON_SOCKET_H
 #define SWITCH_DAEMON_SOCKET_H
 
+#include <stdbool.h>
+
 #include "ports/error.h"
 
 struct control_socket {
 	int fd, lock;   /* -1 = none */
-	char path[108]; /* "" = not ours to remove */
+	char path[108]; /* of which we have the lock */
+	bool bound;     /* the file at path is ours */
 };
 
 /*
