@@ -107,7 +107,7 @@ SOURCES = $(shell git ls-files '*.c' '*.h')
 format-check:  ## is everything as clang-format would write it?
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 
-bench: deps all $(BENCH)  ## uswitch beside other switches; BENCH="--quick" for the short one
+bench: deps all $(BENCH)  ## uswitch beside other switches; BENCH_ARGS=--quick for the short one
 	$(Q)BUILD=$(BUILD) tools/bench/run $(BENCH_ARGS)
 
 install: all  ## into DESTDIR and PREFIX
