@@ -106,6 +106,9 @@ static unsigned vlan_step(enum verb_op op, const struct model_vlans *a, const st
 		return is && !shall;
 	if (!shall)
 		return 0;
+	if (op == VERB_VLAN_ADD && is && vid == a->pvid && w->pvid && w->pvid != vid &&
+	    bit(a->untagged, vid) == bit(w->untagged, vid))
+		return 0; /* the new PVID takes its mark away */
 	if (op == VERB_VLAN_ADD)
 		return is && vlan_flags(a, vid) == vlan_flags(w, vid) ? 0 : 1 + vlan_flags(w, vid);
 	return w->state[vid] == (is ? a->state[vid] : STATE_FORWARDING) ? 0 : 1u + w->state[vid];
@@ -131,23 +134,46 @@ static void diff_vlans(struct diff *d, enum verb_op op, const char *dev, const s
 	}
 }
 
+/*
+ * Makes @v, a copy of the VLANs of a port, what they are once those are gone that @w lacks and vlan_default_pvid has become
+ * @pvid, which moves ports.
+ */
+static void foresee(struct model_vlans *v, const struct model_vlans *w, uint16_t old, uint16_t pvid)
+{
+	struct model_port port = { .vlans = v };
+
+	for (unsigned i = 0; i < VLAN_N / 64; i++) {
+		v->member[i] &= w->member[i];
+		v->untagged[i] &= w->member[i];
+	}
+	if (!bit(v->member, v->pvid))
+		v->pvid = 0;
+	if (old != pvid)
+		model_default_pvid(&port, old, pvid);
+}
+
 /* Does diff_vlans() for every wanted port; one that is still to be added will find itself in vlan_default_pvid. */
 static void diff_port_vlans(struct diff *d, enum verb_op op, const struct model *actual, const struct model *wanted)
 {
+	uint16_t old = (uint16_t)actual->attr[BRIDGE_VLAN_DEFAULT_PVID];
 	uint16_t pvid = (uint16_t)wanted->attr[BRIDGE_VLAN_DEFAULT_PVID];
 
 	for (unsigned i = 0; i < wanted->n_ports; i++) {
 		const struct model_port *w = &wanted->port[i], *a = present(actual, w);
-		struct model_vlans fresh = { .pvid = pvid };
-		struct model_port joined = { .vlans = &fresh };
+		struct model_vlans now = { .pvid = 0 };
+		struct model_port joins = { .vlans = &now };
 
 		if (!a && op == VERB_VLAN_DEL)
 			continue;
+		if (a)
+			now = *a->vlans;
+		else
+			memset(now.state, STATE_FORWARDING, sizeof(now.state));
 		if (!a && pvid)
-			model_vlan_add(&joined, pvid, pvid, VLAN_PVID | VLAN_UNTAGGED);
-		if (!a)
-			memset(fresh.state, STATE_FORWARDING, sizeof(fresh.state));
-		diff_vlans(d, op, w->name, a ? a->vlans : &fresh, w->vlans);
+			model_vlan_add(&joins, pvid, pvid, VLAN_PVID | VLAN_UNTAGGED);
+		if (a && op != VERB_VLAN_DEL)
+			foresee(&now, w->vlans, old, pvid);
+		diff_vlans(d, op, w->name, &now, w->vlans);
 	}
 }
 
@@ -194,31 +220,67 @@ static void diff_port_set(struct diff *d, const struct model_port *a, const stru
 	}
 }
 
-int model_diff(const struct model *actual, const struct model *wanted, struct verbs *verbs)
+/*
+ * Makes @after what @actual is once the verbs so far are done: a new vlan_default_pvid takes ports to another VLAN, and
+ * what is added later has to know where they are then. Returns 0 or -ENOMEM.
+ */
+static int foresee(const struct verbs *done, const struct model *actual, const struct model *wanted, struct model *after)
 {
-	struct diff d = { .verbs = verbs };
+	if (model_copy(after, actual))
+		return -ENOMEM;
+	for (unsigned i = 0; i < done->n; i++) {
+		const struct verb *v = &done->verb[i];
 
-	*verbs = (struct verbs){ 0 };
-	diff_fdb_del(&d, actual, wanted);
-	diff_port_vlans(&d, VERB_VLAN_DEL, actual, wanted);
+		if (v->op == VERB_VLAN_DEL)
+			model_vlan_del(after, model_port(after, v->dev), v->vid_first, v->vid_last);
+	}
+	model_set(after, BRIDGE_VLAN_DEFAULT_PVID, wanted->attr[BRIDGE_VLAN_DEFAULT_PVID]);
+	return 0;
+}
+
+static void diff_del(struct diff *d, const struct model *actual, const struct model *wanted)
+{
+	diff_fdb_del(d, actual, wanted);
+	diff_port_vlans(d, VERB_VLAN_DEL, actual, wanted);
 	for (unsigned i = 0; i < actual->n_ports; i++) {
 		const struct model_port *w = model_port(wanted, actual->port[i].name);
 
 		if (!w || !present(actual, w))
-			emit(&d, actual->port[i].name, (struct verb){ .op = VERB_PORT_DEL });
+			emit(d, actual->port[i].name, (struct verb){ .op = VERB_PORT_DEL });
 	}
-	diff_bridge(&d, actual, wanted);
+}
+
+static void diff_add(struct diff *d, const struct model *actual, const struct model *wanted)
+{
 	for (unsigned i = 0; i < wanted->n_ports; i++) {
 		const struct model_port *w = &wanted->port[i];
 
 		if (!present(actual, w))
-			emit(&d, w->name, (struct verb){ .op = VERB_PORT_ADD, .spec = &w->spec, .host = w->host });
+			emit(d, w->name, (struct verb){ .op = VERB_PORT_ADD, .spec = &w->spec, .host = w->host });
 	}
 	for (unsigned i = 0; i < wanted->n_ports; i++)
-		diff_port_set(&d, present(actual, &wanted->port[i]), &wanted->port[i]);
-	diff_port_vlans(&d, VERB_VLAN_ADD, actual, wanted);
-	diff_port_vlans(&d, VERB_VLAN_SET, actual, wanted);
-	diff_fdb_add(&d, actual, wanted);
+		diff_port_set(d, present(actual, &wanted->port[i]), &wanted->port[i]);
+	diff_port_vlans(d, VERB_VLAN_ADD, actual, wanted);
+	diff_port_vlans(d, VERB_VLAN_SET, actual, wanted);
+	diff_fdb_add(d, actual, wanted);
+}
+
+int model_diff(const struct model *actual, const struct model *wanted, struct verbs *verbs)
+{
+	struct diff d = { .verbs = verbs };
+	struct model after;
+
+	*verbs = (struct verbs){ 0 };
+	model_init(&after, "");
+	diff_del(&d, actual, wanted);
+	diff_bridge(&d, actual, wanted);
+	if (actual->attr[BRIDGE_VLAN_DEFAULT_PVID] == wanted->attr[BRIDGE_VLAN_DEFAULT_PVID])
+		diff_add(&d, actual, wanted);
+	else if (foresee(verbs, actual, wanted, &after))
+		d.failed = true;
+	else
+		diff_add(&d, &after, wanted);
+	model_fini(&after);
 	if (d.failed)
 		verbs_fini(verbs);
 	return d.failed ? -ENOMEM : 0;

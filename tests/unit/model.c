@@ -345,7 +345,7 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, converges, 0, 5);
+	tcase_add_loop_test(t, converges, 0, 20);
 	tcase_add_loop_test(t, round_trip, 0, 5);
 	tcase_add_test(t, bare_is_resolved);
 	tcase_add_test(t, follows);
