@@ -134,46 +134,23 @@ static void diff_vlans(struct diff *d, enum verb_op op, const char *dev, const s
 	}
 }
 
-/*
- * Makes @v, a copy of the VLANs of a port, what they are once those are gone that @w lacks and vlan_default_pvid has become
- * @pvid, which moves ports.
- */
-static void foresee(struct model_vlans *v, const struct model_vlans *w, uint16_t old, uint16_t pvid)
-{
-	struct model_port port = { .vlans = v };
-
-	for (unsigned i = 0; i < VLAN_N / 64; i++) {
-		v->member[i] &= w->member[i];
-		v->untagged[i] &= w->member[i];
-	}
-	if (!bit(v->member, v->pvid))
-		v->pvid = 0;
-	if (old != pvid)
-		model_default_pvid(&port, old, pvid);
-}
-
 /* Does diff_vlans() for every wanted port; one that is still to be added will find itself in vlan_default_pvid. */
 static void diff_port_vlans(struct diff *d, enum verb_op op, const struct model *actual, const struct model *wanted)
 {
-	uint16_t old = (uint16_t)actual->attr[BRIDGE_VLAN_DEFAULT_PVID];
 	uint16_t pvid = (uint16_t)wanted->attr[BRIDGE_VLAN_DEFAULT_PVID];
 
 	for (unsigned i = 0; i < wanted->n_ports; i++) {
 		const struct model_port *w = &wanted->port[i], *a = present(actual, w);
-		struct model_vlans now = { .pvid = 0 };
-		struct model_port joins = { .vlans = &now };
+		struct model_vlans fresh = { .pvid = pvid };
+		struct model_port joined = { .vlans = &fresh };
 
 		if (!a && op == VERB_VLAN_DEL)
 			continue;
-		if (a)
-			now = *a->vlans;
-		else
-			memset(now.state, STATE_FORWARDING, sizeof(now.state));
 		if (!a && pvid)
-			model_vlan_add(&joins, pvid, pvid, VLAN_PVID | VLAN_UNTAGGED);
-		if (a && op != VERB_VLAN_DEL)
-			foresee(&now, w->vlans, old, pvid);
-		diff_vlans(d, op, w->name, &now, w->vlans);
+			model_vlan_add(&joined, pvid, pvid, VLAN_PVID | VLAN_UNTAGGED);
+		if (!a)
+			memset(fresh.state, STATE_FORWARDING, sizeof(fresh.state));
+		diff_vlans(d, op, w->name, a ? a->vlans : &fresh, w->vlans);
 	}
 }
 
