@@ -132,9 +132,9 @@ int bridge_port_del(struct bridge *br, uint16_t n, uint64_t now_ms, struct outbo
 
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
+	bridge_vlan_del(br, n, 1, VLAN_VID_MAX, now_ms, out);
 	forget_port(br, n, now_ms, out);
-	for (unsigned vid = 0; vid < VLAN_N; vid++)
-		vlan_del(&br->vlan[vid], n);
+	vlan_del(&br->vlan[0], n);
 	PORTSET_FOREACH (i, &br->ports, br->words)
 		if (br->port[i].attr[PORT_BACKUP_PORT] == n)
 			br->port[i].attr[PORT_BACKUP_PORT] = PORT_NONE;

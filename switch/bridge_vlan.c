@@ -4,16 +4,38 @@
 
 #include "switch/bridge_private.h"
 
-static void vlan_event(const struct bridge *br, uint16_t n, uint16_t vid, enum event_kind kind, struct outbox *out)
-{
-	struct event event = { .kind = kind, .port = n, .vid = vid };
-	enum port_state state;
+/* VLANs of a port, one after another, that changed alike: one event, as br_vlan_notify() has it. */
+struct run {
+	enum event_kind kind;
+	uint16_t port, first, last, flags; /* first 0 = none yet */
+};
 
-	bridge_vlan_get(br, n, vid, &event.vlan_flags, &state);
-	outbox_event(out, &event);
+static void run_end(struct run *run, struct outbox *out)
+{
+	struct event event = { .kind = run->kind, .port = run->port, .vid = run->first,
+			       .vid_last = run->last, .vlan_flags = run->flags };
+
+	if (run->first)
+		outbox_event(out, &event);
+	run->first = 0;
 }
 
-/* Adds or changes one VLAN of port @n (nbp_vlan_add, __vlan_add_flags). */
+/* Notes that VLAN @vid, which is not below the last one, has changed. */
+static void run_add(struct run *run, const struct bridge *br, uint16_t vid, struct outbox *out)
+{
+	enum port_state state;
+	uint16_t flags;
+
+	bridge_vlan_get(br, run->port, vid, &flags, &state);
+	if (vid != run->last + 1 || flags != run->flags)
+		run_end(run, out);
+	if (!run->first)
+		run->first = vid;
+	run->last = vid;
+	run->flags = flags;
+}
+
+/* Adds or changes one VLAN of port @n (nbp_vlan_add, __vlan_add_flags). Returns 1 if it changed, 0, or -ENOSPC. */
 static int add_one(struct bridge *br, uint16_t n, uint16_t vid, uint16_t flags, uint64_t now, struct outbox *out)
 {
 	struct bridge_port *port = &br->port[n];
@@ -37,34 +59,47 @@ static int add_one(struct bridge *br, uint16_t n, uint16_t vid, uint16_t flags, 
 		port->pvid = 0;
 		changed = true;
 	}
-	if (changed)
-		vlan_event(br, n, vid, EVENT_VLAN_ADDED, out);
-	return 0;
+	return changed;
 }
 
 int bridge_vlan_add(struct bridge *br, uint16_t n, uint16_t first, uint16_t last, uint16_t flags, uint64_t now_ms,
 		    struct outbox *out)
 {
+	struct run run = { .kind = EVENT_VLAN_ADDED, .port = n };
+	int ret = 0;
+
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
 	if (first < 1 || last > VLAN_VID_MAX || first > last || (flags & VLAN_PVID && first != last))
 		return -EINVAL;
-	for (unsigned vid = first; vid <= last; vid++) {
-		int ret = add_one(br, n, (uint16_t)vid, flags, now_ms, out);
-
-		if (ret) {
-			if (vid > first)
-				bridge_vlan_del(br, n, first, (uint16_t)(vid - 1), now_ms, out);
-			return ret;
-		}
+	for (unsigned vid = first; vid <= last && ret >= 0; vid++) {
+		ret = add_one(br, n, (uint16_t)vid, flags, now_ms, out);
+		if (ret > 0)
+			run_add(&run, br, (uint16_t)vid, out);
 	}
-	return 0;
+	run_end(&run, out);
+	return ret < 0 ? ret : 0;
+}
+
+/* Takes port @n out of one VLAN that it is in, but for what it learned there (nbp_vlan_delete). */
+static void del_one(struct bridge *br, uint16_t n, uint16_t vid, uint64_t now, struct outbox *out)
+{
+	struct bridge_port *port = &br->port[n];
+
+	if (port->link.mac)
+		bridge_local_del(br, n, port->link.mac, vid, now, out);
+	vlan_del(&br->vlan[vid], n);
+	if (port->pvid == vid)
+		port->pvid = 0;
+	memset(&port->vlan_stats[vid], 0, sizeof(port->vlan_stats[vid]));
+	if (portset_empty(&br->vlan[vid].member, br->words))
+		memset(&br->vlan_stats[vid], 0, sizeof(br->vlan_stats[vid]));
 }
 
 int bridge_vlan_del(struct bridge *br, uint16_t n, uint16_t first, uint16_t last, uint64_t now_ms,
 		    struct outbox *out)
 {
-	struct bridge_port *port = &br->port[n];
+	struct run run = { .kind = EVENT_VLAN_DELETED, .port = n };
 
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
@@ -75,23 +110,20 @@ int bridge_vlan_del(struct bridge *br, uint16_t n, uint16_t first, uint16_t last
 
 		if (!portset_has(&br->vlan[vid].member, n))
 			continue;
-		vlan_event(br, n, vid, EVENT_VLAN_DELETED, out);
-		if (port->link.mac)
-			bridge_local_del(br, n, port->link.mac, vid, now_ms, out);
-		fdb_flush(br->fdb, n, vid, true, now_ms);
-		vlan_del(&br->vlan[vid], n);
-		if (port->pvid == vid)
-			port->pvid = 0;
-		memset(&port->vlan_stats[vid], 0, sizeof(port->vlan_stats[vid]));
-		if (portset_empty(&br->vlan[vid].member, br->words))
-			memset(&br->vlan_stats[vid], 0, sizeof(br->vlan_stats[vid]));
+		del_one(br, n, vid, now_ms, out);
+		run_add(&run, br, vid, out);
 	}
+	if (run.last)
+		fdb_flush_vlans(br->fdb, n, first, last);
+	run_end(&run, out);
 	return 0;
 }
 
 int bridge_vlan_set_state(struct bridge *br, uint16_t n, uint16_t first, uint16_t last, enum port_state state,
 			  uint64_t now_ms, struct outbox *out)
 {
+	struct run run = { .kind = EVENT_VLAN_ADDED, .port = n };
+
 	(void)now_ms;
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
@@ -108,8 +140,9 @@ int bridge_vlan_set_state(struct bridge *br, uint16_t n, uint16_t first, uint16_
 		br->port[n].vlan_state[vid] = (uint8_t)state;
 		portset_put(&v->forwarding, n, state == STATE_FORWARDING);
 		portset_put(&v->learning, n, state == STATE_FORWARDING || state == STATE_LEARNING);
-		vlan_event(br, n, (uint16_t)vid, EVENT_VLAN_ADDED, out);
+		run_add(&run, br, (uint16_t)vid, out);
 	}
+	run_end(&run, out);
 	return 0;
 }
 
@@ -143,13 +176,13 @@ int bridge_vlan_default_pvid(struct bridge *br, uint16_t old, uint16_t pvid, uin
 			continue; /* the user has set up something else */
 		if (pvid && portset_has(&br->vlan[pvid].member, n))
 			continue;
-		if (pvid) {
-			ret = bridge_vlan_add(br, n, pvid, pvid, VLAN_PVID | VLAN_UNTAGGED, now, out);
-			if (ret)
-				return ret;
-		}
 		if (old)
 			bridge_vlan_del(br, n, old, old, now, out);
+		if (!pvid)
+			continue;
+		ret = bridge_vlan_add(br, n, pvid, pvid, VLAN_PVID | VLAN_UNTAGGED, now, out);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

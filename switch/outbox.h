@@ -26,7 +26,7 @@ enum event_kind {
 	EVENT_FDB_FLUSHED, /* fdb.port / fdb.vid say which (PORT_NONE, FDB_ANY_VID = all) */
 	EVENT_PORT,        /* state, link or a setting of `port` changed */
 	EVENT_PORT_DELETED,
-	EVENT_VLAN_ADDED,  /* `port` joined vid or its flags changed there */
+	EVENT_VLAN_ADDED,  /* `port` joined vid..vid_last, or its flags or state changed there */
 	EVENT_VLAN_DELETED,
 	EVENT_BRIDGE,      /* a setting of the bridge changed */
 };
@@ -35,6 +35,7 @@ struct event {
 	enum event_kind kind;
 	uint16_t port;
 	uint16_t vid;
+	uint16_t vid_last;   /* of a VLAN event */
 	uint16_t vlan_flags; /* enum vlan_flag */
 	struct fdb_entry fdb;
 };

@@ -59,8 +59,8 @@ static json_t *link_news(struct daemon *d, const struct event *e)
 
 static json_t *vlan_news(struct daemon *d, const struct event *e)
 {
-	struct show_vlan v = { .first = e->vid, .last = e->vid, .flags = e->vlan_flags, .state = STATE_FORWARDING };
-	const struct show how = { .details = e->kind != EVENT_VLAN_DELETED };
+	struct show_vlan v = { .first = e->vid, .last = e->vid_last, .flags = e->vlan_flags };
+	const struct show how = { .details = true };
 	json_t *o = json_object(), *vlans = json_array();
 	uint16_t flags;
 
