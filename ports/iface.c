@@ -134,6 +134,9 @@ static void read_attribute(const struct rtattr *a, struct iface *iface)
 	case IFLA_MASTER:
 		iface->master = (int)number(a);
 		break;
+	case IFLA_PROMISCUITY: /* counts packet sockets too, as the flag does not */
+		iface->link.promisc |= number(a) > 0;
+		break;
 	case IFLA_ADDRESS:
 		if (RTA_PAYLOAD(a) == MAC_LEN)
 			iface->link.mac = mac_load(RTA_DATA(a));

@@ -3,7 +3,7 @@
 # The process: how it starts, what it refuses, what it leaves behind, and how it follows its interfaces.
 # shellcheck source=tests/system/lib.sh disable=SC2317
 . "$(dirname "$0")/lib.sh"
-need jq python3 setpriv
+need jq python3 setpriv tcpdump
 
 USWITCH=$BUILD/uswitch
 LOG=$TMP/sw.log
@@ -35,6 +35,7 @@ ends() {
 }
 
 exists() { in_ns sw test -e "/sys/class/net/$1"; }
+not() { ! "$@"; }
 gone() { ! exists "$1"; }
 state_is() { [ "$(ctl -j link show dev "$1" | jq -r '.[0].state')" = "$2" ]; }
 missing() { ctl -j link show dev "$1" | jq -e '.[0].flags | index("UP") | not' >/dev/null; }
@@ -321,16 +322,32 @@ bare_names() {
 	ip -n "$PREFIX-sw" link del v0
 }
 
+# Whether a sniffer on the host port sees hosts a and b talk to each other.
+overhears() {
+	in_ns sw timeout 1 tcpdump --immediate-mode -n -i up0 "$@" -c 1 icmp >/dev/null 2>&1 &
+	local sniffer=$!
+	sleep 0.4
+	in_ns a ping -q -c 2 -i 0.1 -W 0.3 10.0.0.2 >/dev/null
+	wait "$sniffer"
+}
+
 host_port() {
 	veth a eth0 sw p1
 	address a eth0 10.0.0.1/24
 	switch sw -l up0 -p p1
 	address sw up0 10.0.0.3/24
 	check host-port-pings wait_for 2 pings a 10.0.0.3
+	veth b eth0 sw p2
+	address b eth0 10.0.0.2/24
+	ctl link add p2
+	check host-port-others-ping wait_for 2 pings a 10.0.0.2
+	check host-port-sees-not-all not overhears -p
+	check host-port-promiscuous-sees-all overhears
 	check host-port-address-is-local grep -q permanent <<<"$(ctl fdb show brport up0)"
 	ends ends-host TERM
 	check host-port-goes gone up0
 	ip -n "$PREFIX-a" link del eth0
+	ip -n "$PREFIX-b" link del eth0
 }
 
 # Ports come and go while it runs.
@@ -339,8 +356,8 @@ changes() {
 	check group-mode test "$(stat -c %a "$SOCKET")" = 660
 	check port-added ctl link add tap1
 	check port-added-exists exists tap1
-	check port-twice-refused sh -c "! '$USWITCH'ctl -S '$SOCKET' link add tap1"
-	check port-unusable-refused sh -c "! '$USWITCH'ctl -S '$SOCKET' link add lo"
+	check port-twice-refused not ctl link add tap1
+	check port-unusable-refused not ctl link add lo
 	check refused-changes-nothing test_config "link add tap:tap0;link add tap:tap1;"
 	# an interface takes a moment to go; the new port of its name must not find the old one
 	for _ in $(seq 5); do printf 'link del dev tap1\nlink add tap1\n'; done >"$TMP/again"
