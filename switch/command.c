@@ -469,6 +469,8 @@ static int check_words(const struct command *cmd, struct error *err)
 		return error_set(err, -EINVAL, "sticky and local exclude each other");
 	if (add && kind && kind != GIVEN_DYNAMIC && cmd->given & GIVEN_EXT_LEARN)
 		return error_set(err, -EINVAL, "extern_learn is a kind of its own, neither static nor local");
+	if (add && cmd->given & GIVEN_STICKY && cmd->given & GIVEN_EXT_LEARN)
+		return error_set(err, -EINVAL, "sticky and extern_learn exclude each other");
 	if (cmd->op == COMMAND_VLAN_ADD && cmd->given & GIVEN_PVID && cmd->vid_first != cmd->vid_last)
 		return error_set(err, -EINVAL, "pvid cannot be configured for a vlan range");
 	if (cmd->op == COMMAND_VLAN_DEL && cmd->given & (GIVEN_PVID | GIVEN_UNTAGGED))

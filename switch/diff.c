@@ -59,15 +59,23 @@ static const struct model_port *present(const struct model *actual, const struct
 	return a && a->host == w->host && same_spec(&a->spec, &w->spec) ? a : NULL;
 }
 
+/*
+ * Whether entry @a of a backend cannot become @w by being put again: extern_learn and the other kinds mix then, in the
+ * kernel (br_fdb_external_learn_add) and in the bridge.
+ */
+static bool must_go(const struct model_fdb *a, const struct model_fdb *w)
+{
+	return !w || (a->flags != w->flags && (a->flags | w->flags) & FDB_EXT_LEARN);
+}
+
 /* The entries that go: those of other ports go with them, those in a VLAN that their port has left may stay. */
 static void diff_fdb_del(struct diff *d, const struct model *actual, const struct model *wanted)
 {
 	for (unsigned i = 0; i < actual->n_fdb; i++) {
-		const struct model_fdb *e = &actual->fdb[i];
+		const struct model_fdb *e = &actual->fdb[i], *next = model_fdb(wanted, e->mac, e->vid);
 		const struct model_port *w = model_port(wanted, e->dev);
 
-		if (!model_fdb(wanted, e->mac, e->vid) && w && present(actual, w) &&
-		    (!e->vid || model_vlan_has(w, e->vid)))
+		if (must_go(e, next) && w && present(actual, w) && (next || !e->vid || model_vlan_has(w, e->vid)))
 			emit(d, e->dev, (struct verb){ .op = VERB_FDB_DEL, .mac = e->mac, .vid_first = e->vid });
 	}
 }

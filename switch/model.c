@@ -265,6 +265,8 @@ int model_fdb_put(struct model *m, uint64_t mac, uint16_t vid, const char *dev, 
 		memmove(e + 1, e, (size_t)(&m->fdb[m->n_fdb++] - e) * sizeof(*e));
 	}
 	*e = (struct model_fdb){ .mac = mac, .vid = vid, .flags = flags & FDB_MODEL_FLAGS };
+	if (flags & FDB_LOCAL) /* which is static by itself */
+		e->flags &= (uint16_t)~FDB_STATIC;
 	snprintf(e->dev, sizeof(e->dev), "%s", dev);
 	return 0;
 }
@@ -292,7 +294,7 @@ void model_follow(struct model *wanted, const struct model *actual)
 			continue;
 		if (now && model_port(wanted, now->dev)) {
 			memcpy(e->dev, now->dev, sizeof(e->dev));
-			e->flags = now->flags & FDB_MODEL_FLAGS;
+			e->flags = now->flags;
 		}
 		wanted->fdb[kept++] = *e;
 	}

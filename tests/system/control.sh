@@ -244,6 +244,14 @@ configuration() {
 	wait "$SWITCH"
 }
 
+# What random commands make of a running switch, a fresh one makes of its `show config`.
+random_commands() {
+	local seed
+	for seed in 1 2 $RANDOM; do
+		check "random-commands-$seed" in_ns sw timeout 60 "$ROOT/tests/system/configure.py" "$BUILD/uswitch" "$TMP" "$seed" 15
+	done
+}
+
 # Without -S: run in a mount namespace with a /run of its own.
 discovery() {
 	# shellcheck disable=SC2016
@@ -335,6 +343,7 @@ batch
 monitors
 run_time
 configuration
+random_commands
 discovery
 sockets
 bad_clients

@@ -161,6 +161,7 @@ static const struct {
 	{ "fdb add 02:00:00:00:00:01 dev tap0 dynamic", "run time" },
 	{ "fdb add 02:00:00:00:00:01 dev tap0 local sticky", "sticky and local" },
 	{ "fdb add 02:00:00:00:00:01 dev tap0 static extern_learn", "extern_learn" },
+	{ "fdb add 02:00:00:00:00:01 dev tap0 sticky extern_learn", "sticky and extern_learn" },
 	{ "fdb add 02:00:00:00:00:01 dev tap9 static", "Cannot find device \"tap9\"" },
 	{ "fdb add 02:00:00:00:00:01 dev br0 static", "local" },
 	{ "fdb add 02:00:00:00:00:01 dev tap0 static self", "self means the host port" },
