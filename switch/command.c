@@ -71,8 +71,8 @@ static int read_dst(struct command *cmd, const char *value, struct error *err)
 }
 
 /* Reads a number @min..@max called @name. */
-static int read_number(const char *name, const char *value, uint64_t min, uint64_t max, uint64_t *number,
-		       struct error *err)
+static int read_number(const char *name, const char *value, uint64_t min, uint64_t max,
+		       uint64_t *number, struct error *err)
 {
 	const struct attr attr = { .name = name, .type = ATTR_NUMBER, .min = min, .max = max };
 	char why[160];
@@ -108,7 +108,9 @@ static int read_vid(struct command *cmd, const char *value, struct error *err)
 {
 	if (!vlan_parse_range(value, &cmd->vid_first, &cmd->vid_last))
 		return 0;
-	return error_set(err, -EINVAL, strchr(value, '-') ? "Invalid VLAN range \"%.40s\"" : "Invalid VLAN ID \"%.40s\"",
+	return error_set(err, -EINVAL,
+			 strchr(value, '-') ? "Invalid VLAN range \"%.40s\""
+					    : "Invalid VLAN ID \"%.40s\"",
 			 value);
 }
 
@@ -133,7 +135,9 @@ static int read_kind(struct command *cmd, const char *value, struct error *err)
 	else if (!strcmp(value, "dynamic") || !strcmp(value, "reachable"))
 		cmd->given |= GIVEN_DYNAMIC;
 	else if (strcmp(value, "all") != 0)
-		return error_set(err, -EINVAL, "state \"%.40s\" is none of permanent, static, dynamic, all", value);
+		return error_set(err, -EINVAL,
+				 "state \"%.40s\" is none of permanent, static, dynamic, all",
+				 value);
 	return 0;
 }
 
@@ -156,7 +160,8 @@ static int read_spec(struct command *cmd, const char *value, struct error *err)
 
 static const struct keyword no_words[] = { { NULL, 0, NULL } };
 static const struct keyword dev_words[] = { { "dev", GIVEN_DEV, read_dev }, { NULL, 0, NULL } };
-static const struct keyword link_add_words[] = { { NULL, GIVEN_SPEC, read_spec }, { NULL, 0, NULL } };
+static const struct keyword link_add_words[] = { { NULL, GIVEN_SPEC, read_spec },
+						 { NULL, 0, NULL } };
 static const struct keyword link_set_words[] = {
 	{ "dev", GIVEN_DEV, read_dev },
 	{ "master", GIVEN_MASTER, NULL },
@@ -186,16 +191,11 @@ static const struct keyword fdb_add_words[] = {
 	{ NULL, 0, NULL },
 };
 static const struct keyword fdb_show_words[] = {
-	{ "dev", GIVEN_DEV, read_dev },
-	{ "brport", GIVEN_DEV, read_dev },
-	{ "br", GIVEN_BR, read_br },
-	{ "vlan", GIVEN_VLAN, read_vlan },
-	{ "state", GIVEN_STATE, read_kind },
-	{ "static", GIVEN_STATIC, NULL },
-	{ "dynamic", GIVEN_DYNAMIC, NULL },
-	{ "permanent", GIVEN_LOCAL, NULL },
-	{ "local", GIVEN_LOCAL, NULL },
-	{ NULL, 0, NULL },
+	{ "dev", GIVEN_DEV, read_dev },      { "brport", GIVEN_DEV, read_dev },
+	{ "br", GIVEN_BR, read_br },         { "vlan", GIVEN_VLAN, read_vlan },
+	{ "state", GIVEN_STATE, read_kind }, { "static", GIVEN_STATIC, NULL },
+	{ "dynamic", GIVEN_DYNAMIC, NULL },  { "permanent", GIVEN_LOCAL, NULL },
+	{ "local", GIVEN_LOCAL, NULL },      { NULL, 0, NULL },
 };
 static const struct keyword fdb_get_words[] = {
 	{ "dev", GIVEN_DEV, read_dev },
@@ -231,12 +231,9 @@ static const struct keyword vlan_words[] = {
 	{ NULL, 0, NULL },
 };
 static const struct keyword vlan_set_words[] = {
-	{ "vid", GIVEN_VID, read_vid },
-	{ "dev", GIVEN_DEV, read_dev },
-	{ "state", GIVEN_STATE, read_state },
-	{ "master", GIVEN_MASTER, NULL },
-	{ "self", GIVEN_SELF, NULL },
-	{ NULL, 0, NULL },
+	{ "vid", GIVEN_VID, read_vid },       { "dev", GIVEN_DEV, read_dev },
+	{ "state", GIVEN_STATE, read_state }, { "master", GIVEN_MASTER, NULL },
+	{ "self", GIVEN_SELF, NULL },         { NULL, 0, NULL },
 };
 static const struct keyword vlan_show_words[] = {
 	{ "dev", GIVEN_DEV, read_dev },
@@ -244,12 +241,9 @@ static const struct keyword vlan_show_words[] = {
 	{ NULL, 0, NULL },
 };
 static const struct keyword trace_words[] = {
-	{ "in", GIVEN_IN, read_dev },
-	{ "src", GIVEN_SRC, read_src },
-	{ "dst", GIVEN_DST, read_dst },
-	{ "vlan", GIVEN_VLAN, read_tag },
-	{ "len", GIVEN_LEN, read_len },
-	{ NULL, 0, NULL },
+	{ "in", GIVEN_IN, read_dev },   { "src", GIVEN_SRC, read_src },
+	{ "dst", GIVEN_DST, read_dst }, { "vlan", GIVEN_VLAN, read_tag },
+	{ "len", GIVEN_LEN, read_len }, { NULL, 0, NULL },
 };
 static const struct keyword monitor_words[] = {
 	{ "fdb", GIVEN_FDB, NULL },
@@ -261,8 +255,10 @@ static const struct keyword monitor_words[] = {
 
 /* In each object the first verb that begins with what was typed is meant, as in bridge(8). */
 static const struct grammar grammar[] = {
-	{ "link", "set", COMMAND_LINK_SET, link_set_words, GIVEN_DEV | GIVEN_SETTING, port_attrs, PORT_ATTR_MAX },
-	{ "link", "change", COMMAND_LINK_SET, link_set_words, GIVEN_DEV | GIVEN_SETTING, port_attrs, PORT_ATTR_MAX },
+	{ "link", "set", COMMAND_LINK_SET, link_set_words, GIVEN_DEV | GIVEN_SETTING, port_attrs,
+	  PORT_ATTR_MAX },
+	{ "link", "change", COMMAND_LINK_SET, link_set_words, GIVEN_DEV | GIVEN_SETTING, port_attrs,
+	  PORT_ATTR_MAX },
 	{ "link", "show", COMMAND_LINK_SHOW, link_show_words, 0, NULL, 0 },
 	{ "link", "lst", COMMAND_LINK_SHOW, link_show_words, 0, NULL, 0 },
 	{ "link", "list", COMMAND_LINK_SHOW, link_show_words, 0, NULL, 0 },
@@ -284,7 +280,8 @@ static const struct grammar grammar[] = {
 	{ "vlan", "show", COMMAND_VLAN_SHOW, vlan_show_words, 0, NULL, 0 },
 	{ "vlan", "lst", COMMAND_VLAN_SHOW, vlan_show_words, 0, NULL, 0 },
 	{ "vlan", "list", COMMAND_VLAN_SHOW, vlan_show_words, 0, NULL, 0 },
-	{ "vlan", "set", COMMAND_VLAN_SET, vlan_set_words, GIVEN_VID | GIVEN_DEV | GIVEN_STATE, NULL, 0 },
+	{ "vlan", "set", COMMAND_VLAN_SET, vlan_set_words, GIVEN_VID | GIVEN_DEV | GIVEN_STATE,
+	  NULL, 0 },
 	{ "vlan", NULL, COMMAND_VLAN_SHOW, no_words, 0, NULL, 0 },
 	{ "monitor", NULL, COMMAND_MONITOR, monitor_words, 0, NULL, 0 },
 	{ "show", "config", COMMAND_SHOW_CONFIG, no_words, 0, NULL, 0 },
@@ -332,20 +329,25 @@ static void list_add(char *list, size_t size, const char *word)
 	snprintf(list + len, size - len, "%s%s", len ? ", " : "", word);
 }
 
-/* Returns the object that @word names; those of bridge(8) may be abbreviated, our own may not (`stop`). */
+/*
+ * Returns the object that @word names; those of bridge(8) may be abbreviated, our own may not
+ * (`stop`).
+ */
 static const char *find_object(const char *word)
 {
 	for (size_t i = 0; i < N_GRAMMAR; i++)
 		if (!strcmp(grammar[i].object, word))
 			return grammar[i].object;
 	for (size_t i = 0; i < N_GRAMMAR; i++)
-		if (grammar[i].op < COMMAND_STATS && grammar[i].op >= COMMAND_LINK_ADD && is_prefix(word, grammar[i].object))
+		if (grammar[i].op < COMMAND_STATS && grammar[i].op >= COMMAND_LINK_ADD &&
+		    is_prefix(word, grammar[i].object))
 			return grammar[i].object;
 	return is_prefix(word, "monitor") ? "monitor" : NULL;
 }
 
 /* Returns the row for @n words and sets *@used to how many of them name it. */
-static const struct grammar *find_row(unsigned n, const char *const *words, unsigned *used, struct error *err)
+static const struct grammar *find_row(unsigned n, const char *const *words, unsigned *used,
+				      struct error *err)
 {
 	const char *object = find_object(words[0]);
 	const struct grammar *alone = NULL;
@@ -372,7 +374,8 @@ static const struct grammar *find_row(unsigned n, const char *const *words, unsi
 	if (!object)
 		error_set(err, 0, "Object \"%.40s\" is unknown: it is none of %s", words[0], list);
 	else if (n > 1 && verbs)
-		error_set(err, 0, "%s: command \"%.40s\" is unknown: it is none of %s", object, words[1], list);
+		error_set(err, 0, "%s: command \"%.40s\" is unknown: it is none of %s", object,
+			  words[1], list);
 	else if (alone)
 		return alone;
 	return NULL;
@@ -394,13 +397,14 @@ static int unknown_word(const struct grammar *g, const char *word, struct error 
 			list_add(list, sizeof(list), k->word);
 	for (unsigned i = 0; i < g->n_attrs; i++)
 		list_add(list, sizeof(list), g->attrs[i].name);
-	return error_set(err, -EINVAL, "%s: unknown word \"%.40s\" (%s%s)", row_name(g, name, sizeof(name)), word,
+	return error_set(err, -EINVAL, "%s: unknown word \"%.40s\" (%s%s)",
+			 row_name(g, name, sizeof(name)), word,
 			 list[0] ? "it takes " : "it takes none", list);
 }
 
 /* Reads setting @attr, whose value is @value or NULL at the end of the line. */
-static int take_setting(struct command *cmd, const struct grammar *g, unsigned attr, const char *value,
-			struct error *err)
+static int take_setting(struct command *cmd, const struct grammar *g, unsigned attr,
+			const char *value, struct error *err)
 {
 	const struct attr *row = &g->attrs[attr];
 	char why[300];
@@ -416,11 +420,13 @@ static int take_setting(struct command *cmd, const struct grammar *g, unsigned a
 	return 0;
 }
 
-static int take_keyword(struct command *cmd, const struct keyword *k, const char *word, const char *value,
-			struct error *err)
+static int take_keyword(struct command *cmd, const struct keyword *k, const char *word,
+			const char *value, struct error *err)
 {
 	if (cmd->given & k->given && k->given != GIVEN_SETTING)
-		return error_set(err, -EINVAL, k->word ? "\"%s\" is given twice" : "unknown word \"%.40s\"", word);
+		return error_set(err, -EINVAL,
+				 k->word ? "\"%s\" is given twice" : "unknown word \"%.40s\"",
+				 word);
 	if (k->read && !value)
 		return error_set(err, -EINVAL, "%s needs a value", word);
 	if (!k->read && k->given == GIVEN_SETTING)
@@ -430,8 +436,8 @@ static int take_keyword(struct command *cmd, const struct keyword *k, const char
 }
 
 /* Takes the word at @words and its value. Returns how many words that were, or -EINVAL. */
-static int take_word(struct command *cmd, const struct grammar *g, unsigned n, const char *const *words,
-		     struct error *err)
+static int take_word(struct command *cmd, const struct grammar *g, unsigned n,
+		     const char *const *words, struct error *err)
 {
 	const struct keyword *k = g->keywords;
 	int attr, ret;
@@ -459,22 +465,28 @@ static int take_word(struct command *cmd, const struct grammar *g, unsigned n, c
 static int check_words(const struct command *cmd, struct error *err)
 {
 	uint32_t kind = cmd->given & GIVEN_KIND;
-	bool add = cmd->op == COMMAND_FDB_ADD || cmd->op == COMMAND_FDB_APPEND || cmd->op == COMMAND_FDB_REPLACE;
+	bool add = cmd->op == COMMAND_FDB_ADD || cmd->op == COMMAND_FDB_APPEND ||
+		   cmd->op == COMMAND_FDB_REPLACE;
 
 	if (add && !kind && !(cmd->given & GIVEN_EXT_LEARN))
-		return error_set(err, -EINVAL, "fdb add: which kind of entry: static, dynamic or local?");
+		return error_set(err, -EINVAL,
+				 "fdb add: which kind of entry: static, dynamic or local?");
 	if (kind & (kind - 1))
 		return error_set(err, -EINVAL, "static, dynamic and local exclude each other");
 	if (add && kind == GIVEN_LOCAL && cmd->given & GIVEN_STICKY)
 		return error_set(err, -EINVAL, "sticky and local exclude each other");
 	if (add && kind && kind != GIVEN_DYNAMIC && cmd->given & GIVEN_EXT_LEARN)
-		return error_set(err, -EINVAL, "extern_learn is a kind of its own, neither static nor local");
+		return error_set(err, -EINVAL,
+				 "extern_learn is a kind of its own, neither static nor local");
 	if (add && cmd->given & GIVEN_STICKY && cmd->given & GIVEN_EXT_LEARN)
 		return error_set(err, -EINVAL, "sticky and extern_learn exclude each other");
-	if (cmd->op == COMMAND_VLAN_ADD && cmd->given & GIVEN_PVID && cmd->vid_first != cmd->vid_last)
+	if (cmd->op == COMMAND_VLAN_ADD && cmd->given & GIVEN_PVID &&
+	    cmd->vid_first != cmd->vid_last)
 		return error_set(err, -EINVAL, "pvid cannot be configured for a vlan range");
 	if (cmd->op == COMMAND_VLAN_DEL && cmd->given & (GIVEN_PVID | GIVEN_UNTAGGED))
-		return error_set(err, -EINVAL, "vlan del takes neither pvid nor untagged; vlan add without them takes them away");
+		return error_set(
+			err, -EINVAL,
+			"vlan del takes neither pvid nor untagged; vlan add without them takes them away");
 	return 0;
 }
 
@@ -500,7 +512,7 @@ int command_parse(unsigned n, const char *const *words, struct command *cmd, str
 	}
 	for (size_t k = 0; k < sizeof(missing_words) / sizeof(missing_words[0]); k++)
 		if (g->need & ~cmd->given & missing_words[k].given)
-			return error_set(err, -EINVAL, "%s: %s is missing", row_name(g, name, sizeof(name)),
-					 missing_words[k].text);
+			return error_set(err, -EINVAL, "%s: %s is missing",
+					 row_name(g, name, sizeof(name)), missing_words[k].text);
 	return check_words(cmd, err);
 }

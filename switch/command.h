@@ -2,10 +2,11 @@
 /*
  * command: the language of uswitchctl, of the configuration file and of the command line's ports.
  *
- * Words become a struct command by one table of grammar; a command that configures then edits a model. Object and verb
- * may be abbreviated as bridge(8) allows (`f s`), keywords come in any order. The surprising rule: parsing knows no
- * ports; whether a device exists is asked when a command is bound to a model. A command points into the line that
- * it came from. Pure. Called by main.c for options and file, by the control socket and by tests.
+ * Words become a struct command by one table of grammar; a command that configures then edits a
+ * model. Object and verb may be abbreviated as bridge(8) allows (`f s`), keywords come in any
+ * order. The surprising rule: parsing knows no ports; whether a device exists is asked when a
+ * command is bound to a model. A command points into the line that it came from. Pure. Called by
+ * main.c for options and file, by the control socket and by tests.
  */
 #ifndef SWITCH_COMMAND_H
 #define SWITCH_COMMAND_H
@@ -83,9 +84,9 @@ struct command {
 	uint64_t mac, src, dst;
 	uint16_t vid_first, vid_last;
 	enum port_state state;
-	uint32_t len;        /* trace: bytes of the frame */
-	const char *spec;    /* link add: the port's description */
-	uint32_t set;        /* set, link set: bit N = setting N (enum bridge_attr, port_attr) is given */
+	uint32_t len;     /* trace: bytes of the frame */
+	const char *spec; /* link add: the port's description */
+	uint32_t set; /* set, link set: bit N = setting N (enum bridge_attr, port_attr) is given */
 	uint64_t value[32];
 	char backup_port[PORT_NAME_MAX]; /* "" = none */
 };
@@ -94,27 +95,33 @@ struct command {
 int command_parse(unsigned n, const char *const *words, struct command *cmd, struct error *err);
 
 /*
- * Finds what @cmd refers to in @m: `dev` may be the switch's own name for its host port, `br` must be the switch, `self` the
- * host port. Without @port only that is checked, else *@port becomes the port of `dev` (NULL when none was given).
- * Returns 0, -ENODEV or -EINVAL with a sentence.
+ * Finds what @cmd refers to in @m: `dev` may be the switch's own name for its host port, `br` must
+ * be the switch, `self` the host port. Without @port only that is checked, else *@port becomes the
+ * port of `dev` (NULL when none was given). Returns 0, -ENODEV or -EINVAL with a sentence.
  */
-int command_bind(const struct command *cmd, const struct model *m, struct model_port **port, struct error *err);
+int command_bind(const struct command *cmd, const struct model *m, struct model_port **port,
+		 struct error *err);
 
-/* Returns whether @cmd edits the configuration: set, and add, del, set of link, vlan and lasting entries. */
+/*
+ * Returns whether @cmd edits the configuration: set, and add, del, set of link, vlan and lasting
+ * entries.
+ */
 bool command_is_config(const struct command *cmd);
 
 /* The entry flags (enum fdb_flag) that `fdb add` asks for. */
 uint16_t command_fdb_flags(const struct command *cmd);
 
 /*
- * Does a configuring command to @m. Port descriptions are read with the table @kinds (port_kinds, but this folder knows
- * no driver). Returns 0 or -errno with a sentence; @m is then unchanged but for -ENOMEM. Whether settings fit together is
- * left to model_check().
+ * Does a configuring command to @m. Port descriptions are read with the table @kinds (port_kinds,
+ * but this folder knows no driver). Returns 0 or -errno with a sentence; @m is then unchanged but
+ * for -ENOMEM. Whether settings fit together is left to model_check().
  */
-int command_apply(const struct command *cmd, const struct port_ops *const *kinds, struct model *m, struct error *err);
+int command_apply(const struct command *cmd, const struct port_ops *const *kinds, struct model *m,
+		  struct error *err);
 
 /* Does one line of configuration to @m; as command_apply(), and other commands are refused. */
-int command_line(struct model *m, const struct port_ops *const *kinds, const char *line, struct error *err);
+int command_line(struct model *m, const struct port_ops *const *kinds, const char *line,
+		 struct error *err);
 
 /* The same with every kind of port that the program has. */
 static inline int command_config_line(struct model *m, const char *line, struct error *err)

@@ -9,23 +9,30 @@
 #include "ports/kinds.h"
 #include "switch/words.h"
 
-_Static_assert(BRIDGE_ATTR_MAX <= 32 && PORT_ATTR_MAX <= 32, "struct command has a bit for each setting");
+_Static_assert(BRIDGE_ATTR_MAX <= 32 && PORT_ATTR_MAX <= 32,
+	       "struct command has a bit for each setting");
 
-int command_bind(const struct command *cmd, const struct model *m, struct model_port **port, struct error *err)
+int command_bind(const struct command *cmd, const struct model *m, struct model_port **port,
+		 struct error *err)
 {
 	struct model_port *p = cmd->dev[0] ? model_port(m, cmd->dev) : NULL;
 	bool all = cmd->op == COMMAND_FDB_FLUSH && !strcmp(cmd->dev, m->name);
 
 	if (cmd->given & GIVEN_BR && strcmp(cmd->br, m->name) != 0)
-		return error_set(err, -ENODEV, "Cannot find bridge device \"%s\": this switch is %s", cmd->br, m->name);
+		return error_set(err, -ENODEV,
+				 "Cannot find bridge device \"%s\": this switch is %s", cmd->br,
+				 m->name);
 	if (cmd->dev[0] && !p && !strcmp(cmd->dev, m->name))
 		p = model_host(m);
 	if (cmd->dev[0] && !p && !all && !strcmp(cmd->dev, m->name))
-		return error_set(err, -ENODEV, "Cannot find device \"%s\": the switch has no host port (see -l)", cmd->dev);
+		return error_set(err, -ENODEV,
+				 "Cannot find device \"%s\": the switch has no host port (see -l)",
+				 cmd->dev);
 	if (cmd->dev[0] && !p && !all)
 		return error_set(err, -ENODEV, "Cannot find device \"%s\"", cmd->dev);
 	if (cmd->given & GIVEN_SELF && p && !p->host)
-		return error_set(err, -EINVAL, "self means the host port, which %s is not", cmd->dev);
+		return error_set(err, -EINVAL, "self means the host port, which %s is not",
+				 cmd->dev);
 	if (port)
 		*port = p;
 	return 0;
@@ -68,7 +75,8 @@ bool command_is_config(const struct command *cmd)
 
 uint16_t command_fdb_flags(const struct command *cmd)
 {
-	return (uint16_t)((cmd->given & GIVEN_LOCAL ? FDB_LOCAL : 0) | (cmd->given & GIVEN_STATIC ? FDB_STATIC : 0) |
+	return (uint16_t)((cmd->given & GIVEN_LOCAL ? FDB_LOCAL : 0) |
+			  (cmd->given & GIVEN_STATIC ? FDB_STATIC : 0) |
 			  (cmd->given & GIVEN_STICKY ? FDB_STICKY : 0) |
 			  (cmd->given & GIVEN_EXT_LEARN ? FDB_EXT_LEARN : 0));
 }
@@ -141,7 +149,8 @@ static int apply_trunk(const char *list, struct model_port *port, struct error *
 
 		snprintf(range, sizeof(range), "%.*s", len < sizeof(range) ? (int)len : 0, list);
 		if (vlan_parse_range(range, &first, &last))
-			return error_set(err, -EINVAL, "trunk=: Invalid VLAN %s \"%.*s\"", strchr(range, '-') ? "range" : "ID",
+			return error_set(err, -EINVAL, "trunk=: Invalid VLAN %s \"%.*s\"",
+					 strchr(range, '-') ? "range" : "ID",
 					 len < 40 ? (int)len : 40, list);
 		if (port)
 			model_vlan_add(port, first, last, 0);
@@ -156,7 +165,8 @@ static int mode_check(const struct mode *mode, bool host, struct error *err)
 	if (!!mode->access + !!mode->trunk[0] + !!mode->qinq > 1)
 		return error_set(err, -EINVAL, "access, trunk and qinq exclude each other");
 	if (mode->native && !mode->trunk[0])
-		return error_set(err, -EINVAL, "native=%u needs trunk=VLANS", (unsigned)mode->native);
+		return error_set(err, -EINVAL, "native=%u needs trunk=VLANS",
+				 (unsigned)mode->native);
 	if (mode->qinq && mode->accept == ACCEPT_TAGGED)
 		return error_set(err, -EINVAL, "qinq and accept=tagged exclude each other");
 	if (host && mode->accept != ACCEPT_ALL)
@@ -167,7 +177,9 @@ static int mode_check(const struct mode *mode, bool host, struct error *err)
 /* Puts the new port @p where @mode says, or into vlan_default_pvid (nbp_vlan_init). */
 static void mode_apply(const struct mode *mode, struct model *m, struct model_port *p)
 {
-	uint16_t pvid = (uint16_t)(mode->access ? mode->access : mode->qinq ? mode->qinq : mode->native);
+	uint16_t pvid = (uint16_t)(mode->access ? mode->access
+				   : mode->qinq ? mode->qinq
+						: mode->native);
 
 	p->attr[PORT_ACCEPT] = mode->qinq ? ACCEPT_UNTAGGED : mode->accept;
 	p->qinq = mode->qinq != 0;
@@ -209,11 +221,12 @@ static int make_name(const struct model *m, struct port_spec *spec, struct error
 		if (len < (int)sizeof(name) && !model_port(m, name))
 			memcpy(spec->name, name, sizeof(name));
 	}
-	return spec->name[0] ? 0 : error_set(err, -EINVAL, "a %s port needs name=", spec->ops->kind);
+	return spec->name[0] ? 0
+			     : error_set(err, -EINVAL, "a %s port needs name=", spec->ops->kind);
 }
 
-static int apply_link_add(const struct command *cmd, const struct port_ops *const *kinds, struct model *m,
-			  struct error *err)
+static int apply_link_add(const struct command *cmd, const struct port_ops *const *kinds,
+			  struct model *m, struct error *err)
 {
 	struct port_spec spec;
 	struct mode mode;
@@ -230,7 +243,8 @@ static int apply_link_add(const struct command *cmd, const struct port_ops *cons
 	if (ret)
 		return ret;
 	if (model_port(m, spec.name))
-		return error_set(err, -EEXIST, "File exists: there is a port \"%s\" already", spec.name);
+		return error_set(err, -EEXIST, "File exists: there is a port \"%s\" already",
+				 spec.name);
 	p = model_port_add(m, spec.name, &spec, host);
 	if (!p)
 		return no_memory(err);
@@ -241,9 +255,12 @@ static int apply_link_add(const struct command *cmd, const struct port_ops *cons
 static int apply_link_set(const struct command *cmd, struct model_port *p, struct error *err)
 {
 	if (p->host)
-		return error_set(err, -EOPNOTSUPP, "%s is the host port: it has none of a port's settings", p->name);
+		return error_set(err, -EOPNOTSUPP,
+				 "%s is the host port: it has none of a port's settings", p->name);
 	if (cmd->set >> PORT_STATE & 1)
-		return error_set(err, -EINVAL, "state follows the link, it is no configuration: set it at run time");
+		return error_set(
+			err, -EINVAL,
+			"state follows the link, it is no configuration: set it at run time");
 	for (unsigned i = 0; i < PORT_ATTR_MAX; i++)
 		if (cmd->set >> i & 1 && i != PORT_BACKUP_PORT)
 			p->attr[i] = cmd->value[i];
@@ -252,7 +269,10 @@ static int apply_link_set(const struct command *cmd, struct model_port *p, struc
 	return 0;
 }
 
-/* Returns the next VLAN after @vid that an entry of @p without `vlan` is in: 0 first, then all of the port's; -1 = end. */
+/*
+ * Returns the next VLAN after @vid that an entry of @p without `vlan` is in: 0 first, then all of
+ * the port's; -1 = end.
+ */
 static int next_vid(const struct command *cmd, const struct model_port *p, int vid)
 {
 	if (cmd->given & GIVEN_VLAN)
@@ -263,7 +283,8 @@ static int next_vid(const struct command *cmd, const struct model_port *p, int v
 	return vid <= (int)VLAN_VID_MAX ? vid : -1;
 }
 
-static int apply_fdb_add(const struct command *cmd, struct model *m, const struct model_port *p, struct error *err)
+static int apply_fdb_add(const struct command *cmd, struct model *m, const struct model_port *p,
+			 struct error *err)
 {
 	uint16_t flags = command_fdb_flags(cmd);
 	char mac[MAC_STRLEN];
@@ -272,16 +293,23 @@ static int apply_fdb_add(const struct command *cmd, struct model *m, const struc
 	if (!cmd->mac || mac_is_group(cmd->mac))
 		return error_set(err, -EINVAL, "%s is no address of a station", mac);
 	if (p->host && !(flags & FDB_LOCAL))
-		return error_set(err, -EINVAL, "the host port %s can only have local entries", p->name);
+		return error_set(err, -EINVAL, "the host port %s can only have local entries",
+				 p->name);
 	if (cmd->vid_first && !model_vlan_has(p, cmd->vid_first))
-		return error_set(err, -EINVAL, "VLAN %u is not configured on %s", cmd->vid_first, p->name);
+		return error_set(err, -EINVAL, "VLAN %u is not configured on %s", cmd->vid_first,
+				 p->name);
 	if (!(flags & (FDB_STATIC | FDB_LOCAL | FDB_EXT_LEARN)))
-		return error_set(err, -EINVAL, "a dynamic entry ages, it is no configuration: add it at run time");
-	for (int vid = next_vid(cmd, p, -1); cmd->op == COMMAND_FDB_ADD && vid >= 0; vid = next_vid(cmd, p, vid)) {
+		return error_set(
+			err, -EINVAL,
+			"a dynamic entry ages, it is no configuration: add it at run time");
+	for (int vid = next_vid(cmd, p, -1); cmd->op == COMMAND_FDB_ADD && vid >= 0;
+	     vid = next_vid(cmd, p, vid)) {
 		const struct model_fdb *e = model_fdb(m, cmd->mac, (uint16_t)vid);
 
 		if (e)
-			return error_set(err, -EEXIST, "File exists: %s is behind %s already (see fdb replace)", mac, e->dev);
+			return error_set(err, -EEXIST,
+					 "File exists: %s is behind %s already (see fdb replace)",
+					 mac, e->dev);
 	}
 	for (int vid = next_vid(cmd, p, -1); vid >= 0; vid = next_vid(cmd, p, vid))
 		if (model_fdb_put(m, cmd->mac, (uint16_t)vid, p->name, flags))
@@ -289,7 +317,8 @@ static int apply_fdb_add(const struct command *cmd, struct model *m, const struc
 	return 0;
 }
 
-static int apply_fdb_del(const struct command *cmd, struct model *m, const struct model_port *p, struct error *err)
+static int apply_fdb_del(const struct command *cmd, struct model *m, const struct model_port *p,
+			 struct error *err)
 {
 	char mac[MAC_STRLEN];
 	bool found = false;
@@ -303,8 +332,8 @@ static int apply_fdb_del(const struct command *cmd, struct model *m, const struc
 		}
 	}
 	if (!found)
-		return error_set(err, -ENOENT, "No such file or directory: %s is not behind %s", mac_print(cmd->mac, mac),
-				 p->name);
+		return error_set(err, -ENOENT, "No such file or directory: %s is not behind %s",
+				 mac_print(cmd->mac, mac), p->name);
 	return 0;
 }
 
@@ -312,14 +341,17 @@ static int apply_vlan_set(const struct command *cmd, struct model_port *p, struc
 {
 	for (uint16_t vid = cmd->vid_first; vid <= cmd->vid_last; vid++)
 		if (!model_vlan_has(p, vid))
-			return error_set(err, -ENOENT, "No such file or directory: VLAN %u is not configured on %s", vid,
-					 p->name);
+			return error_set(
+				err, -ENOENT,
+				"No such file or directory: VLAN %u is not configured on %s", vid,
+				p->name);
 	for (uint16_t vid = cmd->vid_first; vid <= cmd->vid_last; vid++)
 		p->vlans->state[vid] = (uint8_t)cmd->state;
 	return 0;
 }
 
-int command_apply(const struct command *cmd, const struct port_ops *const *kinds, struct model *m, struct error *err)
+int command_apply(const struct command *cmd, const struct port_ops *const *kinds, struct model *m,
+		  struct error *err)
 {
 	struct model_port *p = NULL;
 	int ret = command_bind(cmd, m, &p, err);
@@ -368,10 +400,13 @@ int command_apply(const struct command *cmd, const struct port_ops *const *kinds
 	case COMMAND_VERSION:
 		break;
 	}
-	return error_set(err, -EINVAL, "not a configuration command: only set, link, vlan and fdb add or del can stand here");
+	return error_set(
+		err, -EINVAL,
+		"not a configuration command: only set, link, vlan and fdb add or del can stand here");
 }
 
-int command_line(struct model *m, const struct port_ops *const *kinds, const char *line, struct error *err)
+int command_line(struct model *m, const struct port_ops *const *kinds, const char *line,
+		 struct error *err)
 {
 	size_t len = strlen(line);
 	char copy[4096];
@@ -382,7 +417,8 @@ int command_line(struct model *m, const struct port_ops *const *kinds, const cha
 	if (len && line[len - 1] == '\n')
 		len--;
 	if (len >= sizeof(copy))
-		return error_set(err, -EINVAL, "the line is longer than %zu bytes", sizeof(copy) - 1);
+		return error_set(err, -EINVAL, "the line is longer than %zu bytes",
+				 sizeof(copy) - 1);
 	memcpy(copy, line, len);
 	ret = words_split(copy, len, &words, err);
 	if (!ret)

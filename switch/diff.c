@@ -33,7 +33,10 @@ static void emit(struct diff *d, const char *dev, struct verb verb)
 	v->verb[v->n++] = verb;
 }
 
-/* Whether @a and @b describe the same port, where one may still be the bare form that became the other. */
+/*
+ * Whether @a and @b describe the same port, where one may still be the bare form that became the
+ * other.
+ */
 static bool same_spec(const struct port_spec *a, const struct port_spec *b)
 {
 	struct port_spec resolved;
@@ -51,7 +54,9 @@ static bool same_spec(const struct port_spec *a, const struct port_spec *b)
 	return !strcmp(text_a, text_b);
 }
 
-/* Returns the port of @actual that is wanted port @w already, or NULL when @w is still to be added. */
+/*
+ * Returns the port of @actual that is wanted port @w already, or NULL when @w is still to be added.
+ */
 static const struct model_port *present(const struct model *actual, const struct model_port *w)
 {
 	const struct model_port *a = model_port(actual, w->name);
@@ -60,23 +65,30 @@ static const struct model_port *present(const struct model *actual, const struct
 }
 
 /*
- * Whether entry @a of a backend cannot become @w by being put again: extern_learn and the other kinds mix then, in the
- * kernel (br_fdb_external_learn_add) and in the bridge.
+ * Whether entry @a of a backend cannot become @w by being put again: extern_learn and the other
+ * kinds mix then, in the kernel (br_fdb_external_learn_add) and in the bridge.
  */
 static bool must_go(const struct model_fdb *a, const struct model_fdb *w)
 {
 	return !w || (a->flags != w->flags && (a->flags | w->flags) & FDB_EXT_LEARN);
 }
 
-/* The entries that go: those of other ports go with them, those in a VLAN that their port has left may stay. */
+/*
+ * The entries that go: those of other ports go with them, those in a VLAN that their port has left
+ * may stay.
+ */
 static void diff_fdb_del(struct diff *d, const struct model *actual, const struct model *wanted)
 {
 	for (unsigned i = 0; i < actual->n_fdb; i++) {
-		const struct model_fdb *e = &actual->fdb[i], *next = model_fdb(wanted, e->mac, e->vid);
+		const struct model_fdb *e = &actual->fdb[i],
+				       *next = model_fdb(wanted, e->mac, e->vid);
 		const struct model_port *w = model_port(wanted, e->dev);
 
-		if (must_go(e, next) && w && present(actual, w) && (next || !e->vid || model_vlan_has(w, e->vid)))
-			emit(d, e->dev, (struct verb){ .op = VERB_FDB_DEL, .mac = e->mac, .vid_first = e->vid });
+		if (must_go(e, next) && w && present(actual, w) &&
+		    (next || !e->vid || model_vlan_has(w, e->vid)))
+			emit(d, e->dev,
+			     (struct verb){
+				     .op = VERB_FDB_DEL, .mac = e->mac, .vid_first = e->vid });
 	}
 }
 
@@ -86,9 +98,13 @@ static void diff_fdb_add(struct diff *d, const struct model *actual, const struc
 		const struct model_fdb *e = &wanted->fdb[i], *a = model_fdb(actual, e->mac, e->vid);
 		const struct model_port *w = model_port(wanted, e->dev);
 
-		if (!a || !w || strcmp(a->dev, e->dev) != 0 || a->flags != e->flags || !present(actual, w))
+		if (!a || !w || strcmp(a->dev, e->dev) != 0 || a->flags != e->flags ||
+		    !present(actual, w))
 			emit(d, e->dev,
-			     (struct verb){ .op = VERB_FDB_ADD, .mac = e->mac, .vid_first = e->vid, .flags = e->flags });
+			     (struct verb){ .op = VERB_FDB_ADD,
+					    .mac = e->mac,
+					    .vid_first = e->vid,
+					    .flags = e->flags });
 	}
 }
 
@@ -103,10 +119,11 @@ static unsigned vlan_flags(const struct model_vlans *v, unsigned vid)
 }
 
 /*
- * What has to be done to VLAN @vid of a port for @op, as a number: 0 = nothing, else neighbours with the same number
- * make a range.
+ * What has to be done to VLAN @vid of a port for @op, as a number: 0 = nothing, else neighbours
+ * with the same number make a range.
  */
-static unsigned vlan_step(enum verb_op op, const struct model_vlans *a, const struct model_vlans *w, unsigned vid)
+static unsigned vlan_step(enum verb_op op, const struct model_vlans *a, const struct model_vlans *w,
+			  unsigned vid)
 {
 	bool is = bit(a->member, vid), shall = bit(w->member, vid);
 
@@ -122,14 +139,15 @@ static unsigned vlan_step(enum verb_op op, const struct model_vlans *a, const st
 	return w->state[vid] == (is ? a->state[vid] : STATE_FORWARDING) ? 0 : 1u + w->state[vid];
 }
 
-static void diff_vlans(struct diff *d, enum verb_op op, const char *dev, const struct model_vlans *a,
-		       const struct model_vlans *w)
+static void diff_vlans(struct diff *d, enum verb_op op, const char *dev,
+		       const struct model_vlans *a, const struct model_vlans *w)
 {
 	for (unsigned first = 1, last; first <= VLAN_VID_MAX; first = last + 1) {
 		unsigned step = vlan_step(op, a, w, first);
 		struct verb verb = { .op = op, .vid_first = (uint16_t)first };
 
-		for (last = first; step && last < VLAN_VID_MAX && vlan_step(op, a, w, last + 1) == step;)
+		for (last = first;
+		     step && last < VLAN_VID_MAX && vlan_step(op, a, w, last + 1) == step;)
 			last++;
 		if (!step)
 			continue;
@@ -142,8 +160,12 @@ static void diff_vlans(struct diff *d, enum verb_op op, const char *dev, const s
 	}
 }
 
-/* Does diff_vlans() for every wanted port; one that is still to be added will find itself in vlan_default_pvid. */
-static void diff_port_vlans(struct diff *d, enum verb_op op, const struct model *actual, const struct model *wanted)
+/*
+ * Does diff_vlans() for every wanted port; one that is still to be added will find itself in
+ * vlan_default_pvid.
+ */
+static void diff_port_vlans(struct diff *d, enum verb_op op, const struct model *actual,
+			    const struct model *wanted)
 {
 	uint16_t pvid = (uint16_t)wanted->attr[BRIDGE_VLAN_DEFAULT_PVID];
 
@@ -170,25 +192,34 @@ static void diff_bridge(struct diff *d, const struct model *actual, const struct
 	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++) {
 		bool differs = actual->attr[i] != wanted->attr[i];
 
-		/* the group address follows by itself what the lines above change, unless the user has set it */
+		/*
+		 * the group address follows by itself what the lines above change, unless the user
+		 * has set it
+		 */
 		if (i == BRIDGE_GROUP_ADDR && moves)
 			differs = wanted->group_addr_set;
 		if (!differs)
 			continue;
-		emit(d, "", (struct verb){ .op = VERB_BRIDGE_SET, .attr = i, .value = wanted->attr[i] });
+		emit(d, "",
+		     (struct verb){ .op = VERB_BRIDGE_SET, .attr = i, .value = wanted->attr[i] });
 	}
 }
 
-static void diff_attr(struct diff *d, const struct model_port *a, const struct model_port *w, unsigned attr)
+static void diff_attr(struct diff *d, const struct model_port *a, const struct model_port *w,
+		      unsigned attr)
 {
 	uint64_t is = a ? a->attr[attr] : port_attrs[attr].fallback;
 
 	if (attr == PORT_STATE || attr == PORT_BACKUP_PORT || is == w->attr[attr])
 		return;
-	emit(d, w->name, (struct verb){ .op = VERB_PORT_SET, .attr = attr, .value = w->attr[attr] });
+	emit(d, w->name,
+	     (struct verb){ .op = VERB_PORT_SET, .attr = attr, .value = w->attr[attr] });
 }
 
-/* What is switched off goes first and backwards: a setting that needs another (mab: locked) is never alone. */
+/*
+ * What is switched off goes first and backwards: a setting that needs another (mab: locked) is
+ * never alone.
+ */
 static void diff_port_set(struct diff *d, const struct model_port *a, const struct model_port *w)
 {
 	struct verb backup = { .op = VERB_PORT_SET, .attr = PORT_BACKUP_PORT };
@@ -206,10 +237,11 @@ static void diff_port_set(struct diff *d, const struct model_port *a, const stru
 }
 
 /*
- * Makes @after what @actual is once the verbs so far are done: a new vlan_default_pvid takes ports to another VLAN, and
- * what is added later has to know where they are then. Returns 0 or -ENOMEM.
+ * Makes @after what @actual is once the verbs so far are done: a new vlan_default_pvid takes ports
+ * to another VLAN, and what is added later has to know where they are then. Returns 0 or -ENOMEM.
  */
-static int foresee(const struct verbs *done, const struct model *actual, const struct model *wanted, struct model *after)
+static int foresee(const struct verbs *done, const struct model *actual, const struct model *wanted,
+		   struct model *after)
 {
 	if (model_copy(after, actual))
 		return -ENOMEM;
@@ -241,7 +273,9 @@ static void diff_add(struct diff *d, const struct model *actual, const struct mo
 		const struct model_port *w = &wanted->port[i];
 
 		if (!present(actual, w))
-			emit(d, w->name, (struct verb){ .op = VERB_PORT_ADD, .spec = &w->spec, .host = w->host });
+			emit(d, w->name,
+			     (struct verb){
+				     .op = VERB_PORT_ADD, .spec = &w->spec, .host = w->host });
 	}
 	for (unsigned i = 0; i < wanted->n_ports; i++)
 		diff_port_set(d, present(actual, &wanted->port[i]), &wanted->port[i]);

@@ -25,7 +25,10 @@ void model_fini(struct model *m)
 	memset(m, 0, sizeof(*m));
 }
 
-/* Makes @dst, zeroed, a copy of the @n ports at @src. Returns 0 or -ENOMEM; what was copied is counted either way. */
+/*
+ * Makes @dst, zeroed, a copy of the @n ports at @src. Returns 0 or -ENOMEM; what was copied is
+ * counted either way.
+ */
 static int copy_ports(struct model *dst, const struct model_port *src, unsigned n)
 {
 	dst->port = n ? malloc(n * sizeof(*src)) : NULL;
@@ -82,7 +85,8 @@ struct model_port *model_host(const struct model *m)
 	return NULL;
 }
 
-struct model_port *model_port_add(struct model *m, const char *name, const struct port_spec *spec, bool host)
+struct model_port *model_port_add(struct model *m, const char *name, const struct port_spec *spec,
+				  bool host)
 {
 	struct model_vlans *vlans = calloc(1, sizeof(*vlans));
 	struct model_port *ports = realloc(m->port, (m->n_ports + 1) * sizeof(*ports)), *p;
@@ -205,7 +209,8 @@ static void set_default_pvid(struct model *m, uint16_t pvid)
 
 static void recalculate_group_addr(struct model *m)
 {
-	bool provider = m->attr[BRIDGE_VLAN_FILTERING] && m->attr[BRIDGE_VLAN_PROTOCOL] == TPID_8021AD;
+	bool provider =
+		m->attr[BRIDGE_VLAN_FILTERING] && m->attr[BRIDGE_VLAN_PROTOCOL] == TPID_8021AD;
 
 	if (!m->group_addr_set)
 		m->attr[BRIDGE_GROUP_ADDR] = MAC_RESERVED + (provider ? 8 : 0);
@@ -301,7 +306,9 @@ void model_follow(struct model *wanted, const struct model *actual)
 	wanted->n_fdb = kept;
 }
 
-/* Returns what @spec says for option @name, whether or not its kind is known yet; NULL = nothing. */
+/*
+ * Returns what @spec says for option @name, whether or not its kind is known yet; NULL = nothing.
+ */
 static const char *spec_text(const struct port_spec *spec, const char *name)
 {
 	size_t len = strlen(name);
@@ -338,18 +345,23 @@ static int check_unique(const struct model *m, unsigned i, struct error *err)
 	const struct model_port *p = &m->port[i];
 
 	if (!p->host && !strcmp(p->name, m->name))
-		return error_set(err, -EINVAL,
-				 "\"%s\" is the name of the switch: give the port another with name=, or the switch with -n",
-				 p->name);
+		return error_set(
+			err, -EINVAL,
+			"\"%s\" is the name of the switch: give the port another with name=, or the switch with -n",
+			p->name);
 	for (unsigned k = 0; k < i; k++) {
 		const struct model_port *other = &m->port[k];
 
 		if (!strcmp(p->name, other->name))
-			return error_set(err, -EEXIST, "File exists: there is a port \"%s\" already", p->name);
+			return error_set(err, -EEXIST,
+					 "File exists: there is a port \"%s\" already", p->name);
 		if (p->host && other->host)
-			return error_set(err, -EEXIST, "File exists: there is a host port already, %s", other->name);
+			return error_set(err, -EEXIST,
+					 "File exists: there is a host port already, %s",
+					 other->name);
 		if (same_interface(&p->spec, &other->spec))
-			return error_set(err, -EEXIST, "File exists: interface %s is port \"%s\" already",
+			return error_set(err, -EEXIST,
+					 "File exists: interface %s is port \"%s\" already",
 					 p->spec.address, other->name);
 	}
 	return 0;
@@ -360,15 +372,21 @@ static int check_port(const struct model *m, const struct model_port *p, struct 
 	const struct model_port *backup = model_port(m, p->backup_port);
 
 	if (p->backup_port[0] && (!backup || backup == p || backup->host))
-		return error_set(err, -EINVAL, "backup_port of %s: \"%s\" is not another port", p->name, p->backup_port);
+		return error_set(err, -EINVAL, "backup_port of %s: \"%s\" is not another port",
+				 p->name, p->backup_port);
 	if (p->attr[PORT_MAB] && !(p->attr[PORT_LOCKED] && p->attr[PORT_LEARNING]))
-		return error_set(err, -EINVAL, "mab on %s needs locked on and learning on", p->name);
+		return error_set(err, -EINVAL, "mab on %s needs locked on and learning on",
+				 p->name);
 	if (p->qinq && m->attr[BRIDGE_VLAN_PROTOCOL] != TPID_8021AD)
-		return error_set(err, -EINVAL, "%s is a QinQ port (qinq=%u): it needs vlan_protocol 802.1ad, not 802.1Q",
-				 p->name, p->vlans->pvid);
+		return error_set(
+			err, -EINVAL,
+			"%s is a QinQ port (qinq=%u): it needs vlan_protocol 802.1ad, not 802.1Q",
+			p->name, p->vlans->pvid);
 	for (unsigned i = 0; i < PORT_ATTR_MAX; i++)
-		if (i != PORT_BACKUP_PORT && (p->attr[i] < port_attrs[i].min || p->attr[i] > port_attrs[i].max))
-			return error_set(err, -EINVAL, "%s of %s is out of range", port_attrs[i].name, p->name);
+		if (i != PORT_BACKUP_PORT &&
+		    (p->attr[i] < port_attrs[i].min || p->attr[i] > port_attrs[i].max))
+			return error_set(err, -EINVAL, "%s of %s is out of range",
+					 port_attrs[i].name, p->name);
 	return 0;
 }
 
@@ -379,13 +397,18 @@ static int check_fdb(const struct model *m, const struct model_fdb *e, struct er
 
 	mac_print(e->mac, mac);
 	if (!p)
-		return error_set(err, -ENODEV, "Cannot find device \"%s\", which %s is to be behind", e->dev, mac);
+		return error_set(err, -ENODEV,
+				 "Cannot find device \"%s\", which %s is to be behind", e->dev,
+				 mac);
 	if (e->vid && !model_vlan_has(p, e->vid))
-		return error_set(err, -EINVAL, "%s cannot be in VLAN %u of %s: the port is not in it", mac, e->vid, e->dev);
+		return error_set(err, -EINVAL,
+				 "%s cannot be in VLAN %u of %s: the port is not in it", mac,
+				 e->vid, e->dev);
 	if (!e->mac || mac_is_group(e->mac))
 		return error_set(err, -EINVAL, "%s is no address of a station", mac);
 	if (p->host && !(e->flags & FDB_LOCAL))
-		return error_set(err, -EINVAL, "%s: the host port %s can only have local entries", mac, e->dev);
+		return error_set(err, -EINVAL, "%s: the host port %s can only have local entries",
+				 mac, e->dev);
 	return 0;
 }
 

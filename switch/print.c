@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends to @to the verbs of @from with one of the operations @ops (bits); -ENOMEM when memory is short. */
+/*
+ * Appends to @to the verbs of @from with one of the operations @ops (bits); -ENOMEM when memory is
+ * short.
+ */
 static int append(struct verbs *to, const struct verbs *from, unsigned ops)
 {
 	struct verb *grown = realloc(to->verb, ((size_t)to->n + from->n + 1) * sizeof(*grown));
@@ -20,7 +23,10 @@ static int append(struct verbs *to, const struct verbs *from, unsigned ops)
 	return 0;
 }
 
-/* Makes @base what @m is after its `set` and `link add` lines: each port in vlan_default_pvid, all else default. */
+/*
+ * Makes @base what @m is after its `set` and `link add` lines: each port in vlan_default_pvid, all
+ * else default.
+ */
 static int make_base(struct model *base, const struct model *m)
 {
 	uint16_t pvid = (uint16_t)m->attr[BRIDGE_VLAN_DEFAULT_PVID];
@@ -28,7 +34,8 @@ static int make_base(struct model *base, const struct model *m)
 	model_init(base, m->name);
 	memcpy(base->attr, m->attr, sizeof(base->attr));
 	for (unsigned i = 0; i < m->n_ports; i++) {
-		struct model_port *p = model_port_add(base, m->port[i].name, &m->port[i].spec, m->port[i].host);
+		struct model_port *p =
+			model_port_add(base, m->port[i].name, &m->port[i].spec, m->port[i].host);
 
 		if (!p)
 			return -ENOMEM;
@@ -39,8 +46,8 @@ static int make_base(struct model *base, const struct model *m)
 }
 
 /*
- * Entries that `fdb add` without `vlan` makes (VLAN 0 and each of the port's) are one line again. The entries of @m
- * are sorted, so those of one MAC are neighbours.
+ * Entries that `fdb add` without `vlan` makes (VLAN 0 and each of the port's) are one line again.
+ * The entries of @m are sorted, so those of one MAC are neighbours.
  */
 static void join_entries(const struct model *m, struct verbs *lines)
 {
@@ -52,7 +59,8 @@ static void join_entries(const struct model *m, struct verbs *lines)
 		unsigned all = 1;
 
 		for (n = 1; i + n < lines->n && v->op == VERB_FDB_ADD && !v->vid_first; n++)
-			if (v[n].op != v->op || v[n].mac != v->mac || v[n].flags != v->flags || strcmp(v[n].dev, v->dev) != 0)
+			if (v[n].op != v->op || v[n].mac != v->mac || v[n].flags != v->flags ||
+			    strcmp(v[n].dev, v->dev) != 0)
 				break;
 		for (unsigned w = 0; v->op == VERB_FDB_ADD && p && w < VLAN_N / 64; w++)
 			all += (unsigned)__builtin_popcountll(p->vlans->member[w]);

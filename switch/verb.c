@@ -30,7 +30,8 @@ static char *print_port_set(const struct verb *verb, char *text, size_t size)
 	char value[64];
 
 	if (verb->attr != PORT_BACKUP_PORT)
-		snprintf(text, size, "link set dev %s %s %s", verb->dev, port_attrs[verb->attr].name,
+		snprintf(text, size, "link set dev %s %s %s", verb->dev,
+			 port_attrs[verb->attr].name,
 			 attr_print(&port_attrs[verb->attr], verb->value, value, sizeof(value)));
 	else if (verb->value_port[0])
 		snprintf(text, size, "link set dev %s backup_port %s", verb->dev, verb->value_port);
@@ -48,12 +49,14 @@ static char *print_vlan(const struct verb *verb, char *text, size_t size)
 	else
 		snprintf(vid, sizeof(vid), "%u", verb->vid_first);
 	if (verb->op == VERB_VLAN_SET)
-		snprintf(text, size, "vlan set vid %s dev %s state %s", vid, verb->dev, port_state_word(verb->state));
+		snprintf(text, size, "vlan set vid %s dev %s state %s", vid, verb->dev,
+			 port_state_word(verb->state));
 	else if (verb->op == VERB_VLAN_DEL)
 		snprintf(text, size, "vlan del vid %s dev %s", vid, verb->dev);
 	else
 		snprintf(text, size, "vlan add vid %s dev %s%s%s", vid, verb->dev,
-			 verb->flags & VLAN_PVID ? " pvid" : "", verb->flags & VLAN_UNTAGGED ? " untagged" : "");
+			 verb->flags & VLAN_PVID ? " pvid" : "",
+			 verb->flags & VLAN_UNTAGGED ? " untagged" : "");
 	return text;
 }
 

@@ -9,7 +9,12 @@
 static size_t utf8_len(const uint8_t *p, size_t len)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t n = p[0] < 0x80   ? 1
+		   : p[0] < 0xc2 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf5 ? 4
+				 : 0;
 	uint32_t code;
 
 	if (n <= 1)
@@ -49,15 +54,16 @@ static int check_bytes(const char *line, size_t len, struct error *err)
 {
 	for (size_t i = 0; i < len; i++)
 		if (((unsigned char)line[i] < ' ' && !is_blank(line[i])) || line[i] == 0x7f)
-			return error_set(err, -EINVAL, "byte %zu of the line is a control character", i + 1);
+			return error_set(err, -EINVAL,
+					 "byte %zu of the line is a control character", i + 1);
 	if (!words_utf8(line, len))
 		return error_set(err, -EINVAL, "the line is not valid UTF-8");
 	return 0;
 }
 
 /*
- * Moves the word that starts at *@from to *@to without its quotes and ends it. Both are advanced; *@from stops on what
- * ended the word. Returns 0 or -EINVAL: a quote is left open.
+ * Moves the word that starts at *@from to *@to without its quotes and ends it. Both are advanced;
+ * *@from stops on what ended the word. Returns 0 or -EINVAL: a quote is left open.
  */
 static int take_word(char **from, char **to, struct error *err)
 {
@@ -70,7 +76,8 @@ static int take_word(char **from, char **to, struct error *err)
 		}
 		if (*p == '\\' && quote != '\'') {
 			if (!*++p)
-				return error_set(err, -EINVAL, "nothing follows the \\ at the end of the line");
+				return error_set(err, -EINVAL,
+						 "nothing follows the \\ at the end of the line");
 		}
 		*out++ = *p;
 	}

@@ -142,7 +142,8 @@ static bool take_line(struct client *c)
 	}
 	if (end.pos < 0)
 		return false;
-	line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF); /* one byte more than the line: its NUL */
+	line = evbuffer_readln(in, &len,
+			       EVBUFFER_EOL_LF); /* one byte more than the line: its NUL */
 	if (!line) {
 		c->closing = true;
 		return false;
@@ -160,7 +161,8 @@ static void report_lost(struct client *c)
 
 	if (!c->lost || waiting(c) > NEWS_WATER)
 		return;
-	len = snprintf(line, sizeof(line), "{\"event\":\"lost\",\"count\":%llu}\n", (unsigned long long)c->lost);
+	len = snprintf(line, sizeof(line), "{\"event\":\"lost\",\"count\":%llu}\n",
+		       (unsigned long long)c->lost);
 	c->lost = 0;
 	bufferevent_write(c->bev, line, (size_t)len);
 }
@@ -173,8 +175,9 @@ static void lose(struct client *c)
 }
 
 /*
- * Does a bounded piece of the client's work: a step of an answer, or a command. Goes on in the next turn of the loop
- * if there is more, or when the client has read enough of what is waiting. May free @c.
+ * Does a bounded piece of the client's work: a step of an answer, or a command. Goes on in the next
+ * turn of the loop if there is more, or when the client has read enough of what is waiting. May
+ * free @c.
  */
 static void client_work(struct client *c)
 {
@@ -210,7 +213,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 	struct client *c = arg;
 
 	if (c->news) /* a monitor has nothing to say */
-		evbuffer_drain(bufferevent_get_input(bev), evbuffer_get_length(bufferevent_get_input(bev)));
+		evbuffer_drain(bufferevent_get_input(bev),
+			       evbuffer_get_length(bufferevent_get_input(bev)));
 	else if (!evtimer_pending(c->resume, NULL))
 		client_work(c);
 }
@@ -249,7 +253,8 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int len, void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+		      int len, void *arg)
 {
 	struct control *control = arg;
 	struct event_base *base = evconnlistener_get_base(listener);
@@ -317,7 +322,8 @@ struct control *control_open(struct daemon *d, struct error *err)
 		goto err_close;
 	c->names = calloc(1, sizeof(*c->names));
 	c->pause = evtimer_new(base, on_pause_over, c);
-	c->listener = evconnlistener_new(base, on_accept, c, LEV_OPT_CLOSE_ON_EXEC, 0, c->socket.fd);
+	c->listener =
+		evconnlistener_new(base, on_accept, c, LEV_OPT_CLOSE_ON_EXEC, 0, c->socket.fd);
 	if (!c->names || !c->pause || !c->listener) {
 		error_set(err, -ENOMEM, "out of memory");
 		goto err_close;

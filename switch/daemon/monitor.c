@@ -27,7 +27,8 @@ static json_t *fdb_news(struct daemon *d, const struct event *e, uint64_t now)
 {
 	const char *dev = names_get(control_names(d->control), &d->backend, e->fdb.port);
 
-	return make("fdb", e->kind == EVENT_FDB_DELETED, show_fdb(&e->fdb, dev, d->options.name, false, now));
+	return make("fdb", e->kind == EVENT_FDB_DELETED,
+		    show_fdb(&e->fdb, dev, d->options.name, false, now));
 }
 
 static json_t *flush_news(struct daemon *d, const struct event *e)
@@ -35,14 +36,19 @@ static json_t *flush_news(struct daemon *d, const struct event *e)
 	json_t *o = json_object();
 
 	if (e->fdb.port != PORT_NONE)
-		json_object_set_new(o, "ifname", text_string(names_get(control_names(d->control), &d->backend, e->fdb.port)));
+		json_object_set_new(o, "ifname",
+				    text_string(names_get(control_names(d->control), &d->backend,
+							  e->fdb.port)));
 	if (e->fdb.vid != FDB_ANY_VID)
 		json_object_set_new(o, "vlan", json_integer(e->fdb.vid));
 	json_object_set_new(o, "master", text_string(d->options.name));
 	return make("flush", false, o);
 }
 
-/* A port came, changed or went; the name of its number is noted: entries of a deleted port are reported later. */
+/*
+ * A port came, changed or went; the name of its number is noted: entries of a deleted port are
+ * reported later.
+ */
 static json_t *link_news(struct daemon *d, const struct event *e)
 {
 	struct names *names = control_names(d->control);
@@ -51,7 +57,8 @@ static json_t *link_news(struct daemon *d, const struct event *e)
 
 	if (deleted)
 		memcpy(info.name, names->name[e->port], sizeof(info.name));
-	else if (d->backend.ops->port_next(d->backend.ctx, e->port, &info) || info.number != e->port)
+	else if (d->backend.ops->port_next(d->backend.ctx, e->port, &info) ||
+		 info.number != e->port)
 		return NULL;
 	memcpy(names->name[e->port], info.name, sizeof(info.name));
 	return make("link", deleted, show_link(&info, d->options.name, false));
@@ -65,7 +72,9 @@ static json_t *vlan_news(struct daemon *d, const struct event *e)
 	uint16_t flags;
 
 	d->backend.ops->vlan_get(d->backend.ctx, e->port, e->vid, &flags, &v.state);
-	json_object_set_new(o, "ifname", text_string(names_get(control_names(d->control), &d->backend, e->port)));
+	json_object_set_new(
+		o, "ifname",
+		text_string(names_get(control_names(d->control), &d->backend, e->port)));
 	json_array_append_new(vlans, show_vlan(&v, &how));
 	json_object_set_new(o, "vlans", vlans);
 	return make("vlan", e->kind == EVENT_VLAN_DELETED, o);
@@ -131,7 +140,8 @@ void daemon_event(struct daemon *d, const struct event *event, uint64_t now)
 	json_t *json;
 
 	/* names are followed also while nobody listens */
-	if (!d->control || (!wanted && event->kind != EVENT_PORT && event->kind != EVENT_PORT_DELETED))
+	if (!d->control ||
+	    (!wanted && event->kind != EVENT_PORT && event->kind != EVENT_PORT_DELETED))
 		return;
 	json = describe(d, event, now);
 	if (json && wanted) {

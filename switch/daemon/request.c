@@ -34,12 +34,14 @@ static const char *errno_name(int code)
 		int code;
 		const char *name;
 	} names[] = {
-		{ EPERM, "EPERM" },           { ENOENT, "ENOENT" },       { EIO, "EIO" },           { ENXIO, "ENXIO" },
-		{ E2BIG, "E2BIG" },           { EBADF, "EBADF" },         { EAGAIN, "EAGAIN" },     { ENOMEM, "ENOMEM" },
-		{ EACCES, "EACCES" },         { EBUSY, "EBUSY" },         { EEXIST, "EEXIST" },     { ENODEV, "ENODEV" },
-		{ ENOTDIR, "ENOTDIR" },       { EINVAL, "EINVAL" },       { EMFILE, "EMFILE" },     { ENOSPC, "ENOSPC" },
-		{ ERANGE, "ERANGE" },         { ENETDOWN, "ENETDOWN" },   { ENOTCONN, "ENOTCONN" }, { ENOTSUP, "EOPNOTSUPP" },
-		{ EADDRINUSE, "EADDRINUSE" }, { ETIMEDOUT, "ETIMEDOUT" },
+		{ EPERM, "EPERM" },         { ENOENT, "ENOENT" },      { EIO, "EIO" },
+		{ ENXIO, "ENXIO" },         { E2BIG, "E2BIG" },        { EBADF, "EBADF" },
+		{ EAGAIN, "EAGAIN" },       { ENOMEM, "ENOMEM" },      { EACCES, "EACCES" },
+		{ EBUSY, "EBUSY" },         { EEXIST, "EEXIST" },      { ENODEV, "ENODEV" },
+		{ ENOTDIR, "ENOTDIR" },     { EINVAL, "EINVAL" },      { EMFILE, "EMFILE" },
+		{ ENOSPC, "ENOSPC" },       { ERANGE, "ERANGE" },      { ENETDOWN, "ENETDOWN" },
+		{ ENOTCONN, "ENOTCONN" },   { ENOTSUP, "EOPNOTSUPP" }, { EADDRINUSE, "EADDRINUSE" },
+		{ ETIMEDOUT, "ETIMEDOUT" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -86,7 +88,9 @@ static void answer_ok(struct request *r)
 	text_str(r->out, "{\"ok\":true}\n");
 }
 
-/* Makes @next, an initialised model, the wanted configuration, its entries where they are by now. */
+/*
+ * Makes @next, an initialised model, the wanted configuration, its entries where they are by now.
+ */
 static int current(const struct daemon *d, struct model *next, struct error *err)
 {
 	struct model actual;
@@ -132,7 +136,9 @@ static int run_link_set(struct request *r, struct error *err)
 {
 	const struct backend *b = &r->daemon->backend;
 	struct command rest = r->command;
-	struct verb verb = { .op = VERB_PORT_SET, .attr = PORT_STATE, .value = r->command.value[PORT_STATE] };
+	struct verb verb = { .op = VERB_PORT_SET,
+			     .attr = PORT_STATE,
+			     .value = r->command.value[PORT_STATE] };
 	struct model_port *p = NULL;
 	int ret = command_bind(&r->command, &r->daemon->wanted, &p, err);
 
@@ -149,7 +155,8 @@ static int run_link_set(struct request *r, struct error *err)
 }
 
 /* Finds the port that `dev` means and its number. */
-static int bind_port(struct request *r, struct model_port **port, uint16_t *number, struct error *err)
+static int bind_port(struct request *r, struct model_port **port, uint16_t *number,
+		     struct error *err)
 {
 	struct daemon *d = r->daemon;
 	int ret = command_bind(&r->command, &d->wanted, port, err);
@@ -158,7 +165,9 @@ static int bind_port(struct request *r, struct model_port **port, uint16_t *numb
 	if (ret || !*port)
 		return ret;
 	*number = names_find(control_names(d->control), &d->backend, (*port)->name);
-	return *number != PORT_NONE ? 0 : error_set(err, -ENODEV, "Cannot find device \"%s\"", (*port)->name);
+	return *number != PORT_NONE
+		       ? 0
+		       : error_set(err, -ENODEV, "Cannot find device \"%s\"", (*port)->name);
 }
 
 /* As NLM_F_EXCL: an entry of any kind, also a learned one, is in the way of `fdb add`. */
@@ -171,10 +180,12 @@ static int check_new(const struct request *r, const struct model_port *p, struct
 	char mac[MAC_STRLEN];
 
 	for (uint16_t vid = 0; vid <= VLAN_VID_MAX; vid++) {
-		bool meant = cmd->given & GIVEN_VLAN ? vid == cmd->vid_first : !vid || model_vlan_has(p, vid);
+		bool meant = cmd->given & GIVEN_VLAN ? vid == cmd->vid_first
+						     : !vid || model_vlan_has(p, vid);
 
 		if (meant && !b->ops->fdb_get(b->ctx, cmd->mac, vid, &e))
-			return error_set(err, -EEXIST, "File exists: %s is behind %s already (see fdb replace)",
+			return error_set(err, -EEXIST,
+					 "File exists: %s is behind %s already (see fdb replace)",
 					 mac_print(cmd->mac, mac), names_get(names, b, e.port));
 	}
 	return 0;
@@ -185,20 +196,25 @@ static int run_fdb_add(struct request *r, struct error *err)
 	static const enum fdb_mode modes[] = { FDB_MODE_ADD, FDB_MODE_APPEND, FDB_MODE_REPLACE };
 	const struct command *cmd = &r->command;
 	const struct backend *b = &r->daemon->backend;
-	struct fdb_entry e = { .mac = cmd->mac, .vid = cmd->vid_first, .flags = command_fdb_flags(cmd) };
+	struct fdb_entry e = { .mac = cmd->mac,
+			       .vid = cmd->vid_first,
+			       .flags = command_fdb_flags(cmd) };
 	struct model_port *p;
 	int ret = bind_port(r, &p, &e.port, err);
 
 	if (!ret && cmd->vid_first && !model_vlan_has(p, cmd->vid_first))
-		ret = error_set(err, -EINVAL, "VLAN %u is not configured on %s", cmd->vid_first, p->name);
+		ret = error_set(err, -EINVAL, "VLAN %u is not configured on %s", cmd->vid_first,
+				p->name);
 	if (!ret && p->host && !(e.flags & FDB_LOCAL))
-		ret = error_set(err, -EINVAL, "the host port %s can only have local entries", p->name);
+		ret = error_set(err, -EINVAL, "the host port %s can only have local entries",
+				p->name);
 	if (!ret && cmd->op == COMMAND_FDB_ADD)
 		ret = check_new(r, p, err);
 	if (!ret && command_is_config(cmd))
 		ret = configure(r, cmd, err);
 	else if (!ret)
-		ret = b->ops->fdb_add(b->ctx, &e, !(cmd->given & GIVEN_VLAN), modes[cmd->op - COMMAND_FDB_ADD], err);
+		ret = b->ops->fdb_add(b->ctx, &e, !(cmd->given & GIVEN_VLAN),
+				      modes[cmd->op - COMMAND_FDB_ADD], err);
 	if (!ret)
 		answer_ok(r);
 	return ret;
@@ -218,7 +234,8 @@ static int run_fdb_del(struct request *r, struct error *err)
 	ret = configure(r, cmd, err);
 	if (ret && ret != -ENOENT)
 		return ret;
-	live = b->ops->fdb_del(b->ctx, cmd->mac, cmd->vid_first, port, !(cmd->given & GIVEN_VLAN), NULL);
+	live = b->ops->fdb_del(b->ctx, cmd->mac, cmd->vid_first, port, !(cmd->given & GIVEN_VLAN),
+			       NULL);
 	if (ret && live)
 		return ret;
 	answer_ok(r);
@@ -261,7 +278,8 @@ static int run_fdb_flush(struct request *r, struct error *err)
 	if (cmd->given & GIVEN_BRPORT) {
 		match.port = names_find(control_names(d->control), &d->backend, cmd->br);
 		if (match.port == PORT_NONE)
-			return error_set(err, -ENODEV, "Cannot find bridge port device \"%s\"", cmd->br);
+			return error_set(err, -ENODEV, "Cannot find bridge port device \"%s\"",
+					 cmd->br);
 	}
 	match_kind(cmd, &match);
 	ret = d->backend.ops->fdb_flush(d->backend.ctx, &match, err);
@@ -291,17 +309,21 @@ static int run_fdb_get(struct request *r, struct error *err)
 {
 	struct daemon *d = r->daemon;
 	const struct command *cmd = &r->command;
-	uint16_t first = cmd->vid_first, last = cmd->given & GIVEN_VLAN ? first : VLAN_VID_MAX, port;
+	uint16_t first = cmd->vid_first, last = cmd->given & GIVEN_VLAN ? first : VLAN_VID_MAX,
+		 port;
 	struct model_port *p;
 	struct fdb_entry e;
 	json_t *found = json_array();
 	int ret = bind_port(r, &p, &port, err);
 
 	for (uint16_t vid = first; !ret && vid <= last; vid++)
-		if (!d->backend.ops->fdb_get(d->backend.ctx, cmd->mac, vid, &e) && (!p || e.port == port))
-			json_array_append_new(found,
-					      show_fdb(&e, names_get(control_names(d->control), &d->backend, e.port),
-						       d->options.name, r->how.stats, loop_now(d->loop)));
+		if (!d->backend.ops->fdb_get(d->backend.ctx, cmd->mac, vid, &e) &&
+		    (!p || e.port == port))
+			json_array_append_new(
+				found,
+				show_fdb(&e,
+					 names_get(control_names(d->control), &d->backend, e.port),
+					 d->options.name, r->how.stats, loop_now(d->loop)));
 	if (!ret && json_array_size(found)) {
 		answer(r, "fdb", found);
 		return 0;
@@ -403,9 +425,11 @@ static int run_trace(struct request *r, struct error *err)
 	if (ret)
 		return ret;
 	if (cmd->given & GIVEN_VLAN)
-		tag = (struct vtag){ (uint16_t)d->wanted.attr[BRIDGE_VLAN_PROTOCOL], cmd->vid_first };
+		tag = (struct vtag){ (uint16_t)d->wanted.attr[BRIDGE_VLAN_PROTOCOL],
+				     cmd->vid_first };
 	ret = d->backend.ops->trace(d->backend.ctx, port, cmd->src, cmd->dst, tag,
-				    cmd->given & GIVEN_LEN ? cmd->len : 60, text, sizeof(text), err);
+				    cmd->given & GIVEN_LEN ? cmd->len : 60, text, sizeof(text),
+				    err);
 	if (ret)
 		return ret;
 	lines = json_array();
@@ -426,7 +450,8 @@ static int run_monitor(struct request *r, struct error *err)
 	if (given & GIVEN_ALL || !r->news)
 		r->news = NEWS_ALL;
 	names_read(control_names(r->daemon->control), &r->daemon->backend);
-	text_str(r->out, given & GIVEN_ALL ? "{\"ok\":true,\"show\":\"monitor all\"}\n" : "{\"ok\":true,\"show\":\"monitor\"}\n");
+	text_str(r->out, given & GIVEN_ALL ? "{\"ok\":true,\"show\":\"monitor all\"}\n"
+					   : "{\"ok\":true,\"show\":\"monitor\"}\n");
 	r->next = REQUEST_MONITOR;
 	return 0;
 }
@@ -451,7 +476,9 @@ static int run_stop(struct request *r, struct error *err)
 static int run_version(struct request *r, struct error *err)
 {
 	(void)err;
-	answer(r, "version", json_pack("{s:s,s:s}", "ifname", r->daemon->options.name, "version", USWITCH_VERSION));
+	answer(r, "version",
+	       json_pack("{s:s,s:s}", "ifname", r->daemon->options.name, "version",
+			 USWITCH_VERSION));
 	return 0;
 }
 
@@ -493,7 +520,8 @@ static int (*const run[])(struct request *r, struct error *err) = {
 /* Takes the options in front of the command; returns how many words they are, or -EINVAL. */
 static int take_options(struct request *r, const struct words *words, struct error *err)
 {
-	static const char *const passed[] = { "json", "pretty", "oneline", "timestamp", "color", "force" };
+	static const char *const passed[] = { "json",      "pretty", "oneline",
+					      "timestamp", "color",  "force" };
 	unsigned i;
 
 	for (i = 0; i < words->n && words->word[i][0] == '-' && words->word[i][1]; i++) {
@@ -512,13 +540,14 @@ static int take_options(struct request *r, const struct words *words, struct err
 		for (size_t k = 0; !known && k < sizeof(passed) / sizeof(passed[0]); k++)
 			known = !strncmp(name, passed[k], len);
 		if (!known)
-			return error_set(err, -EINVAL, "Option \"%.40s\" is unknown", words->word[i]);
+			return error_set(err, -EINVAL, "Option \"%.40s\" is unknown",
+					 words->word[i]);
 	}
 	return (int)i;
 }
 
-enum request_next request_run(struct daemon *d, char *line, size_t len, struct text *out, struct walk *walk,
-			      unsigned *news)
+enum request_next request_run(struct daemon *d, char *line, size_t len, struct text *out,
+			      struct walk *walk, unsigned *news)
 {
 	struct request r = { .daemon = d, .out = out, .walk = walk };
 	size_t before = out->len;
@@ -529,7 +558,8 @@ enum request_next request_run(struct daemon *d, char *line, size_t len, struct t
 	if (!ret)
 		ret = options = take_options(&r, &words, &err);
 	if (ret >= 0)
-		ret = command_parse(words.n - (unsigned)options, words.word + options, &r.command, &err);
+		ret = command_parse(words.n - (unsigned)options, words.word + options, &r.command,
+				    &err);
 	walk->how = r.how;
 	if (!ret)
 		ret = run[r.command.op](&r, &err);

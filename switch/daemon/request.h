@@ -2,9 +2,10 @@
 /*
  * request: one line from a control client, done.
  *
- * Options first (-s -d -compressvlans; those that only matter to a terminal are passed over), then a command. A command
- * that configures edits a copy of the wanted configuration, and the whole copy is applied or nothing is. The answer is
- * {"ok":true,"result":...} or {"ok":false,"error":sentence,"errno":name}; "show" says how uswitchctl is to lay out a result,
+ * Options first (-s -d -compressvlans; those that only matter to a terminal are passed over), then
+ * a command. A command that configures edits a copy of the wanted configuration, and the whole copy
+ * is applied or nothing is. The answer is {"ok":true,"result":...} or
+ * {"ok":false,"error":sentence,"errno":name}; "show" says how uswitchctl is to lay out a result,
  * "status" which exit status it is to have if not 255. Called by control.c.
  */
 #ifndef SWITCH_DAEMON_REQUEST_H
@@ -23,11 +24,11 @@ enum request_next {
 };
 
 /*
- * Does the @len bytes at @line, which is changed and has room for one more. Appends the answer, or its beginning, to
- * @out. @walk is zeroed before.
+ * Does the @len bytes at @line, which is changed and has room for one more. Appends the answer, or
+ * its beginning, to @out. @walk is zeroed before.
  */
-enum request_next request_run(struct daemon *d, char *line, size_t len, struct text *out, struct walk *walk,
-			      unsigned *news);
+enum request_next request_run(struct daemon *d, char *line, size_t len, struct text *out,
+			      struct walk *walk, unsigned *news);
 
 /* Appends the answer for a line that was refused for @code (-errno) with @sentence. */
 void request_refuse(struct text *out, int code, const char *sentence);

@@ -12,7 +12,9 @@ void names_read(struct names *names, const struct backend *backend)
 {
 	struct port_info info;
 
-	for (uint32_t n = 0; n < PORT_MAX && !backend->ops->port_next(backend->ctx, (uint16_t)n, &info); n = info.number + 1u)
+	for (uint32_t n = 0;
+	     n < PORT_MAX && !backend->ops->port_next(backend->ctx, (uint16_t)n, &info);
+	     n = info.number + 1u)
 		memcpy(names->name[info.number], info.name, PORT_NAME_MAX);
 }
 
@@ -22,7 +24,8 @@ const char *names_get(struct names *names, const struct backend *backend, uint16
 
 	if (number >= PORT_MAX)
 		return "?";
-	if (!names->name[number][0] && !backend->ops->port_next(backend->ctx, number, &info) && info.number == number)
+	if (!names->name[number][0] && !backend->ops->port_next(backend->ctx, number, &info) &&
+	    info.number == number)
 		memcpy(names->name[number], info.name, PORT_NAME_MAX);
 	return names->name[number][0] ? names->name[number] : "?";
 }
@@ -31,7 +34,9 @@ uint16_t names_find(struct names *names, const struct backend *backend, const ch
 {
 	struct port_info info;
 
-	for (uint32_t n = 0; n < PORT_MAX && !backend->ops->port_next(backend->ctx, (uint16_t)n, &info); n = info.number + 1u) {
+	for (uint32_t n = 0;
+	     n < PORT_MAX && !backend->ops->port_next(backend->ctx, (uint16_t)n, &info);
+	     n = info.number + 1u) {
 		memcpy(names->name[info.number], info.name, PORT_NAME_MAX);
 		if (!strcmp(info.name, name))
 			return info.number;
@@ -39,7 +44,10 @@ uint16_t names_find(struct names *names, const struct backend *backend, const ch
 	return PORT_NONE;
 }
 
-/* The pieces of objects: jansson's calls that check nothing, for names and words that are known to be UTF-8. */
+/*
+ * The pieces of objects: jansson's calls that check nothing, for names and words that are known to
+ * be UTF-8.
+ */
 static void put(json_t *object, const char *key, json_t *value)
 {
 	json_object_set_new_nocheck(object, key, value);
@@ -142,9 +150,12 @@ static json_t *link_flags(const struct link *link)
 /* What -d adds: the flags in bridge(8)'s order, then what only this switch has. */
 static void put_link_details(json_t *o, const struct port_info *info)
 {
-	static const enum port_attr order[] = { PORT_HAIRPIN, PORT_LEARNING, PORT_FLOOD, PORT_MCAST_FLOOD, PORT_BCAST_FLOOD,
-						PORT_BACKUP_PORT, PORT_ISOLATED, PORT_LOCKED, PORT_MAB,
-						PORT_PORT_GROUP_FWD_MASK, PORT_ACCEPT };
+	static const enum port_attr order[] = { PORT_HAIRPIN,     PORT_LEARNING,
+						PORT_FLOOD,       PORT_MCAST_FLOOD,
+						PORT_BCAST_FLOOD, PORT_BACKUP_PORT,
+						PORT_ISOLATED,    PORT_LOCKED,
+						PORT_MAB,         PORT_PORT_GROUP_FWD_MASK,
+						PORT_ACCEPT };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && info->number != PORT_HOST; i++) {
 		const struct attr *attr = &port_attrs[order[i]];
@@ -181,7 +192,8 @@ json_t *show_link(const struct port_info *info, const char *master, bool details
 	return complete(o, 3);
 }
 
-json_t *show_fdb(const struct fdb_entry *e, const char *dev, const char *master, bool stats, uint64_t now)
+json_t *show_fdb(const struct fdb_entry *e, const char *dev, const char *master, bool stats,
+		 uint64_t now)
 {
 	json_t *o = json_object(), *flags = json_array();
 	char mac[MAC_STRLEN];

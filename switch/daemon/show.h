@@ -2,9 +2,10 @@
 /*
  * show: ports, entries, VLANs and settings as JSON.
  *
- * Keys, their order and their units are iproute2's (bridge -j, ip -d -j link) wherever it has the thing; what is ours
- * comes last. The surprising rule: nothing here sends; walk.c and monitor.c put the pieces into answers and events. Each
- * function returns a new reference, or NULL when memory is short.
+ * Keys, their order and their units are iproute2's (bridge -j, ip -d -j link) wherever it has the
+ * thing; what is ours comes last. The surprising rule: nothing here sends; walk.c and monitor.c put
+ * the pieces into answers and events. Each function returns a new reference, or NULL when memory is
+ * short.
  */
 #ifndef SWITCH_DAEMON_SHOW_H
 #define SWITCH_DAEMON_SHOW_H
@@ -24,7 +25,10 @@ struct names {
 
 /* Reads all names again. */
 void names_read(struct names *names, const struct backend *backend);
-/* Returns the name of port @number, asking @backend when it is not known; "?" for a port that is not there. */
+/*
+ * Returns the name of port @number, asking @backend when it is not known; "?" for a port that is
+ * not there.
+ */
 const char *names_get(struct names *names, const struct backend *backend, uint16_t number);
 /* Returns the number of the port @name, or PORT_NONE. */
 uint16_t names_find(struct names *names, const struct backend *backend, const char *name);
@@ -43,8 +47,12 @@ json_t *show_settings(const struct daemon *d, const struct model *actual);
 /* One port as `bridge -j [-d] link show` has it; @master is the switch's name. */
 json_t *show_link(const struct port_info *info, const char *master, bool details);
 
-/* One entry; @dev is the port's name, NULL when the question was about one port; @stats adds the seconds since use. */
-json_t *show_fdb(const struct fdb_entry *e, const char *dev, const char *master, bool stats, uint64_t now);
+/*
+ * One entry; @dev is the port's name, NULL when the question was about one port; @stats adds the
+ * seconds since use.
+ */
+json_t *show_fdb(const struct fdb_entry *e, const char *dev, const char *master, bool stats,
+		 uint64_t now);
 
 /* One VLAN or, with @last > @first, range of a port. @stats may be NULL. */
 struct show_vlan {

@@ -38,7 +38,8 @@ static bool is_served(const char *path, pid_t *pid)
 	struct ucred peer = { .pid = 0 };
 	socklen_t len = sizeof(peer);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool served = fd >= 0 && (!connect(fd, (const struct sockaddr *)&un, sizeof(un)) || errno == EAGAIN);
+	bool served = fd >= 0 &&
+		      (!connect(fd, (const struct sockaddr *)&un, sizeof(un)) || errno == EAGAIN);
 
 	*pid = served && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ? peer.pid : 0;
 	if (fd >= 0)
@@ -49,7 +50,9 @@ static bool is_served(const char *path, pid_t *pid)
 static int in_use(const char *path, pid_t pid, struct error *err)
 {
 	if (pid > 0)
-		return error_set(err, -EADDRINUSE, "control socket %s is in use by a live switch, process %d", path, pid);
+		return error_set(err, -EADDRINUSE,
+				 "control socket %s is in use by a live switch, process %d", path,
+				 pid);
 	return error_set(err, -EADDRINUSE, "control socket %s is in use by a live switch", path);
 }
 
@@ -65,12 +68,14 @@ static int cannot(const char *path, struct error *err)
 	int code = errno;
 
 	return error_set(err, -code, "control socket %s: %s%s", path, strerror(code),
-			 code == EACCES || code == EPERM || code == EROFS ? " (choose another place with -S)" : "");
+			 code == EACCES || code == EPERM || code == EROFS
+				 ? " (choose another place with -S)"
+				 : "");
 }
 
 /*
- * Opens and locks the lock file @lock of @path. Returns 0; 1: it vanished under us as its owner ended, another one counts;
- * or -errno with a sentence.
+ * Opens and locks the lock file @lock of @path. Returns 0; 1: it vanished under us as its owner
+ * ended, another one counts; or -errno with a sentence.
  */
 static int try_lock(struct control_socket *s, const char *lock, const char *path, struct error *err)
 {
@@ -119,7 +124,8 @@ static int clear_path(const char *path, struct error *err)
 	if (lstat(path, &st))
 		return errno == ENOENT ? 0 : cannot(path, err);
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(err, -EEXIST, "control socket %s: there is a file which is no socket", path);
+		return error_set(err, -EEXIST,
+				 "control socket %s: there is a file which is no socket", path);
 	if (is_served(path, &pid))
 		return in_use(path, pid, err);
 	return unlink(path) ? cannot(path, err) : 0;
@@ -153,14 +159,16 @@ static int bind_path(struct control_socket *s, const char *path, struct error *e
 	return 0;
 }
 
-int control_socket_open(struct control_socket *s, const char *path, const char *group, struct error *err)
+int control_socket_open(struct control_socket *s, const char *path, const char *group,
+			struct error *err)
 {
 	gid_t gid = 0;
 	int ret;
 
 	*s = (struct control_socket){ .fd = -1, .lock = -1 };
 	if (strlen(path) >= sizeof(s->path))
-		return error_set(err, -ENAMETOOLONG, "control socket %.40s...: longer than %zu bytes", path,
+		return error_set(err, -ENAMETOOLONG,
+				 "control socket %.40s...: longer than %zu bytes", path,
 				 sizeof(s->path) - 1);
 	if (group && find_group(group, &gid, err))
 		return -EINVAL;
@@ -174,7 +182,8 @@ int control_socket_open(struct control_socket *s, const char *path, const char *
 		return cannot(path, err);
 	ret = bind_path(s, path, err);
 	if (!ret && group && (chown(path, (uid_t)-1, gid) || chmod(path, 0660)))
-		ret = error_set(err, -errno, "-G %.64s: cannot give %s to the group: %s", group, path, strerror(errno));
+		ret = error_set(err, -errno, "-G %.64s: cannot give %s to the group: %s", group,
+				path, strerror(errno));
 	if (!ret && listen(s->fd, BACKLOG))
 		ret = cannot(path, err);
 	return ret;

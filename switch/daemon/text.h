@@ -2,8 +2,8 @@
 /*
  * text: a string that grows, for JSON answers.
  *
- * Adding never fails visibly: when memory is short the text is marked and stays as it was, and whoever sends it drops it.
- * Owns its bytes; zeroed is empty. Used by the control socket's parts.
+ * Adding never fails visibly: when memory is short the text is marked and stays as it was, and
+ * whoever sends it drops it. Owns its bytes; zeroed is empty. Used by the control socket's parts.
  */
 #ifndef SWITCH_DAEMON_TEXT_H
 #define SWITCH_DAEMON_TEXT_H

@@ -41,10 +41,13 @@ static bool step_fdb(struct walk *w, struct daemon *d, struct text *out)
 	struct names *names = control_names(d->control);
 	struct fdb_entry entry[STEP_ENTRIES];
 	uint64_t now = loop_now(d->loop);
-	unsigned n = d->backend.ops->fdb_walk(d->backend.ctx, &w->match, &w->cursor, entry, STEP_ENTRIES);
+	unsigned n = d->backend.ops->fdb_walk(d->backend.ctx, &w->match, &w->cursor, entry,
+					      STEP_ENTRIES);
 
 	for (unsigned i = 0; i < n; i++) {
-		const char *dev = w->match.port == PORT_NONE ? names_get(names, &d->backend, entry[i].port) : NULL;
+		const char *dev = w->match.port == PORT_NONE
+					  ? names_get(names, &d->backend, entry[i].port)
+					  : NULL;
 
 		add(w, out, show_fdb(&entry[i], dev, d->options.name, w->how.stats, now));
 	}
@@ -107,25 +110,30 @@ static bool read_vlan(const struct daemon *d, uint16_t port, uint16_t vid, struc
 }
 
 /* Makes @v, a VLAN of port @port, as long a range as bridge(8) shows it with @how. */
-static void extend(const struct daemon *d, uint16_t port, const struct show *how, struct show_vlan *v)
+static void extend(const struct daemon *d, uint16_t port, const struct show *how,
+		   struct show_vlan *v)
 {
 	struct show_vlan next = *v;
 
 	if (how->stats || !(how->details || how->compress) || v->flags & VLAN_PVID)
 		return;
-	while (v->last < VLAN_VID_MAX && read_vlan(d, port, (uint16_t)(v->last + 1), &next) && next.flags == v->flags &&
-	       (!how->details || next.state == v->state))
+	while (v->last < VLAN_VID_MAX && read_vlan(d, port, (uint16_t)(v->last + 1), &next) &&
+	       next.flags == v->flags && (!how->details || next.state == v->state))
 		v->last++;
 }
 
-/* Opens the port that `w->port` has come to: the next one with a VLAN to show. Returns false at the end. */
+/*
+ * Opens the port that `w->port` has come to: the next one with a VLAN to show. Returns false at the
+ * end.
+ */
 static bool open_port(struct walk *w, struct daemon *d, struct text *out)
 {
 	const struct backend *b = &d->backend;
 	struct port_info info;
 	struct show_vlan v;
 
-	while (w->port <= w->port_last && !b->ops->port_next(b->ctx, w->port, &info) && info.number <= w->port_last) {
+	while (w->port <= w->port_last && !b->ops->port_next(b->ctx, w->port, &info) &&
+	       info.number <= w->port_last) {
 		w->port = info.number;
 		for (uint16_t vid = 1; vid <= w->vid_last; vid++) {
 			if (!read_vlan(d, w->port, vid, &v))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry: anything a control client or a configuration file can say. The input is a list of lines, as they come, NUL
- * and broken UTF-8 included. Words must survive quoting; a line must be refused with a sentence and no effect, or do
- * what it says; a configuration that passes its check must survive being printed and loaded.
+ * Fuzz entry: anything a control client or a configuration file can say. The input is a list of
+ * lines, as they come, NUL and broken UTF-8 included. Words must survive quoting; a line must be
+ * refused with a sentence and no effect, or do what it says; a configuration that passes its check
+ * must survive being printed and loaded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,8 @@ static void check_printed(const struct model *m)
 	if (model_print(m, &lines))
 		abort();
 	for (unsigned i = 0; i < lines.n; i++)
-		if (command_config_line(&again, verb_print(&lines.verb[i], text, sizeof(text)), &err)) {
+		if (command_config_line(&again, verb_print(&lines.verb[i], text, sizeof(text)),
+					&err)) {
 			fprintf(stderr, "%s: %s\n", text, err.text);
 			abort();
 		}

@@ -56,7 +56,9 @@ START_TEST(accepted)
 
 	ck_assert_msg(!attr_parse(attr, good[_i].text, &value, why, sizeof(why)), "%s", why);
 	ck_assert_uint_eq(value, good[_i].value);
-	ck_assert_int_eq(attr_parse(attr, attr_print(attr, value, text, sizeof(text)), &again, why, sizeof(why)), 0);
+	ck_assert_int_eq(attr_parse(attr, attr_print(attr, value, text, sizeof(text)), &again, why,
+				    sizeof(why)),
+			 0);
 	ck_assert_uint_eq(again, value);
 }
 END_TEST
@@ -124,7 +126,9 @@ START_TEST(defaults)
 	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++) {
 		const struct attr *a = &bridge_attrs[i];
 
-		ck_assert_int_eq(attr_parse(a, attr_print(a, a->fallback, text, sizeof(text)), &value, why, sizeof(why)), 0);
+		ck_assert_int_eq(attr_parse(a, attr_print(a, a->fallback, text, sizeof(text)),
+					    &value, why, sizeof(why)),
+				 0);
 		ck_assert_uint_eq(value, a->fallback);
 	}
 	for (unsigned i = 0; i < PORT_ATTR_MAX; i++) {
@@ -132,7 +136,9 @@ START_TEST(defaults)
 
 		if (a->type == ATTR_PORT)
 			continue;
-		ck_assert_int_eq(attr_parse(a, attr_print(a, a->fallback, text, sizeof(text)), &value, why, sizeof(why)), 0);
+		ck_assert_int_eq(attr_parse(a, attr_print(a, a->fallback, text, sizeof(text)),
+					    &value, why, sizeof(why)),
+				 0);
 		ck_assert_uint_eq(value, a->fallback);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model: random configurations. Printing and loading one gives the same; the difference of any two, applied as commands to
- * the one, makes the other in at most three rounds, as a model has the side effects of a backend.
+ * model: random configurations. Printing and loading one gives the same; the difference of any two,
+ * applied as commands to the one, makes the other in at most three rounds, as a model has the side
+ * effects of a backend.
  */
 #include "switch/model.h"
 
@@ -33,20 +34,34 @@ static const char *pick_vid(char text[16])
 	return text;
 }
 
+/* What random lines are made of. */
+static const char *const settings[] = { "ageing_time 10s",
+					"ageing_time 0",
+					"vlan_filtering 1",
+					"vlan_filtering 0",
+					"vlan_protocol 802.1ad",
+					"vlan_protocol 802.1Q",
+					"vlan_default_pvid 0",
+					"vlan_default_pvid 2",
+					"vlan_default_pvid 5",
+					"group_fwd_mask 0x8",
+					"group_address 01:80:c2:00:00:0e",
+					"fdb_max_learned 7" };
+static const char *const port_settings[] = {
+	"hairpin on",    "hairpin off",       "isolated on",    "learning off",
+	"locked on",     "locked on mab on",  "mab off",        "locked off mab off",
+	"cost 7",        "accept tagged",     "backup_port p1", "backup_port p2",
+	"nobackup_port", "group_fwd_mask 0x1"
+};
+static const char *const specs[] = { "p", "tap:p", "packet:p" };
+static const char *const options[] = {
+	"", "", ",mtu=9000", ",access=3", ",trunk=2-4+6", ",trunk=2-4,native=5"
+};
+static const char *const kinds[] = { "static", "static sticky", "local", "extern_learn" };
+static const char *const states[] = { "blocking", "forwarding", "learning", "disabled" };
+
 static void random_line(char *text, size_t size)
 {
-	static const char *const settings[] = { "ageing_time 10s", "ageing_time 0", "vlan_filtering 1", "vlan_filtering 0",
-						"vlan_protocol 802.1ad", "vlan_protocol 802.1Q", "vlan_default_pvid 0",
-						"vlan_default_pvid 2", "vlan_default_pvid 5", "group_fwd_mask 0x8",
-						"group_address 01:80:c2:00:00:0e", "fdb_max_learned 7" };
-	static const char *const port_settings[] = { "hairpin on", "hairpin off", "isolated on", "learning off", "locked on",
-						     "locked on mab on", "mab off", "locked off mab off", "cost 7",
-						     "accept tagged", "backup_port p1", "backup_port p2", "nobackup_port",
-						     "group_fwd_mask 0x1" };
-	static const char *const specs[] = { "p", "tap:p", "packet:p" };
-	static const char *const options[] = { "", "", ",mtu=9000", ",access=3", ",trunk=2-4+6", ",trunk=2-4,native=5" };
-	static const char *const kinds[] = { "static", "static sticky", "local", "extern_learn" };
-	static const char *const states[] = { "blocking", "forwarding", "learning", "disabled" };
 	unsigned p = pick(4);
 	char vid[16];
 
@@ -68,19 +83,23 @@ static void random_line(char *text, size_t size)
 		snprintf(text, size, "link set dev p%u %s", p, port_settings[pick(14)]);
 		break;
 	case 5:
-		snprintf(text, size, "vlan add vid %s dev p%u%s", pick_vid(vid), p, pick(2) ? " untagged" : "");
+		snprintf(text, size, "vlan add vid %s dev p%u%s", pick_vid(vid), p,
+			 pick(2) ? " untagged" : "");
 		break;
 	case 6:
-		snprintf(text, size, "vlan add vid %u dev p%u pvid%s", 1 + pick(6), p, pick(2) ? " untagged" : "");
+		snprintf(text, size, "vlan add vid %u dev p%u pvid%s", 1 + pick(6), p,
+			 pick(2) ? " untagged" : "");
 		break;
 	case 7:
 		snprintf(text, size, "vlan del vid %s dev %s%u", pick_vid(vid), "p", p);
 		break;
 	case 8:
-		snprintf(text, size, "vlan set vid %u dev p%u state %s", 1 + pick(6), p, states[pick(4)]);
+		snprintf(text, size, "vlan set vid %u dev p%u state %s", 1 + pick(6), p,
+			 states[pick(4)]);
 		break;
 	default:
-		snprintf(text, size, "fdb replace 02:00:00:00:00:0%u dev p%u %s", pick(3), p, kinds[pick(4)]);
+		snprintf(text, size, "fdb replace 02:00:00:00:00:0%u dev p%u %s", pick(3), p,
+			 kinds[pick(4)]);
 		if (pick(2))
 			snprintf(text + strlen(text), size - strlen(text), " vlan %u", pick(6));
 		break;
@@ -114,12 +133,16 @@ static void print(const struct model *m, char *all, size_t size)
 	ck_assert_int_eq(model_print(m, &lines), 0);
 	all[0] = '\0';
 	for (unsigned i = 0; i < lines.n && at < size; i++)
-		at += (size_t)snprintf(all + at, size - at, "%s\n", verb_print(&lines.verb[i], text, sizeof(text)));
+		at += (size_t)snprintf(all + at, size - at, "%s\n",
+				       verb_print(&lines.verb[i], text, sizeof(text)));
 	ck_assert_uint_lt(at, size);
 	verbs_fini(&lines);
 }
 
-/* Compares without the help of what is tested. The order of ports does not matter, their description may be resolved. */
+/*
+ * Compares without the help of what is tested. The order of ports does not matter, their
+ * description may be resolved.
+ */
 static void assert_equal(const struct model *a, const struct model *b)
 {
 	ck_assert_str_eq(a->name, b->name);
@@ -199,7 +222,8 @@ START_TEST(round_trip)
 		strcpy(copy, all);
 		model_init(&again, "br0");
 		for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"))
-			ck_assert_msg(!command_config_line(&again, line, &err), "%s: %s", line, err.text);
+			ck_assert_msg(!command_config_line(&again, line, &err), "%s: %s", line,
+				      err.text);
 		assert_equal(&m, &again);
 		model_init(&copied, "");
 		ck_assert_int_eq(model_copy(&copied, &m), 0);
@@ -246,10 +270,14 @@ END_TEST
 /* Static entries roam, lose their mark or are flushed without a command: wanted follows. */
 START_TEST(follows)
 {
-	static const char *const start[] = { "link add a", "link add b", "fdb add 2:0:0:0:0:1 dev a vlan 1 static",
+	static const char *const start[] = { "link add a",
+					     "link add b",
+					     "fdb add 2:0:0:0:0:1 dev a vlan 1 static",
 					     "fdb add 2:0:0:0:0:2 dev a vlan 1 static",
-					     "fdb add 2:0:0:0:0:3 dev a vlan 1 extern_learn", NULL };
-	static const char *const later[] = { "link add a", "link add b", "fdb add 2:0:0:0:0:1 dev b vlan 1 static", NULL };
+					     "fdb add 2:0:0:0:0:3 dev a vlan 1 extern_learn",
+					     NULL };
+	static const char *const later[] = { "link add a", "link add b",
+					     "fdb add 2:0:0:0:0:1 dev b vlan 1 static", NULL };
 	struct model wanted, actual;
 	struct verbs verbs;
 
@@ -274,7 +302,8 @@ END_TEST
 /* The kernel keeps static entries in a VLAN that the port has left; they are nobody's business. */
 START_TEST(dangling)
 {
-	static const char *const with[] = { "link add a", "vlan add vid 5 dev a", "fdb add 2:0:0:0:0:1 dev a vlan 5 static",
+	static const char *const with[] = { "link add a", "vlan add vid 5 dev a",
+					    "fdb add 2:0:0:0:0:1 dev a vlan 5 static",
 					    "fdb add 2:0:0:0:0:1 dev a vlan 1 static", NULL };
 	static const char *const without[] = { "link add a", NULL };
 	struct model actual, wanted;
@@ -326,7 +355,8 @@ START_TEST(full)
 	ck_assert_int_eq(model_check(&m, &err), -EINVAL);
 	ck_assert_msg(strstr(err.text, "more than 1023 ports"), "%s", err.text);
 	for (uint64_t mac = 1; mac < 5000; mac++)
-		ck_assert_int_eq(model_fdb_put(&m, 0x020000000000 + mac * 2654435761u % 65536, (uint16_t)(mac % 3), "m1", FDB_STATIC),
+		ck_assert_int_eq(model_fdb_put(&m, 0x020000000000 + mac * 2654435761u % 65536,
+					       (uint16_t)(mac % 3), "m1", FDB_STATIC),
 				 0);
 	for (unsigned i = 1; i < m.n_fdb; i++)
 		ck_assert(m.fdb[i - 1].mac < m.fdb[i].mac ||

@@ -26,7 +26,10 @@ static struct golden *cases[CASES_MAX];
 static int n_cases;
 static char program[512], socket_path[64];
 
-/* The file's folder and the program's, which may be of another build: found from our own path and the source tree. */
+/*
+ * The file's folder and the program's, which may be of another build: found from our own path and
+ * the source tree.
+ */
 static FILE *open_golden(void)
 {
 	char self[400];
@@ -35,7 +38,8 @@ static FILE *open_golden(void)
 	if (len < 0)
 		return NULL;
 	self[len] = '\0';
-	snprintf(program, sizeof(program), "%.*s/../../uswitchctl", (int)(strrchr(self, '/') - self), self);
+	snprintf(program, sizeof(program), "%.*s/../../uswitchctl",
+		 (int)(strrchr(self, '/') - self), self);
 	return fopen("tests/unit/golden/uswitchctl.txt", "re");
 }
 
@@ -59,11 +63,13 @@ static void read_cases(void)
 	while (fgets(line, sizeof(line), file)) {
 		if (!strncmp(line, "== ", 3)) {
 			g = cases[n_cases++] = calloc(1, sizeof(*g));
-			snprintf(g->name, sizeof(g->name), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+			snprintf(g->name, sizeof(g->name), "%.*s", (int)strcspn(line + 3, "\n"),
+				 line + 3);
 		} else if (!g) {
 			continue;
 		} else if (!strncmp(line, "$ ", 2)) {
-			snprintf(g->args, sizeof(g->args), "%.*s", (int)strcspn(line + 2, "\n"), line + 2);
+			snprintf(g->args, sizeof(g->args), "%.*s", (int)strcspn(line + 2, "\n"),
+				 line + 2);
 		} else if (!strncmp(line, "> ", 2)) {
 			snprintf(g->sent, sizeof(g->sent), "%.250s", line + 2);
 		} else if (!strncmp(line, "< ", 2)) {
@@ -121,15 +127,18 @@ START_TEST(prints)
 	if (!child)
 		serve(fd, g);
 	close(fd);
-	snprintf(command, sizeof(command), "env -u COLORFGBG %s -S %s %s 2>&1", program, socket_path, g->args);
+	snprintf(command, sizeof(command), "env -u COLORFGBG %s -S %s %s 2>&1", program,
+		 socket_path, g->args);
 	pipe = popen(command, "r");
 	ck_assert_ptr_nonnull(pipe);
 	len = fread(output, 1, sizeof(output) - 1, pipe);
 	output[len] = '\0';
 	status = pclose(pipe);
 	unlink(socket_path);
-	ck_assert_msg(!strcmp(output, g->output), "%s: got\n%s\nnot\n%s", g->name, output, g->output);
-	ck_assert_msg(WEXITSTATUS(status) == g->status, "%s: status %d", g->name, WEXITSTATUS(status));
+	ck_assert_msg(!strcmp(output, g->output), "%s: got\n%s\nnot\n%s", g->name, output,
+		      g->output);
+	ck_assert_msg(WEXITSTATUS(status) == g->status, "%s: status %d", g->name,
+		      WEXITSTATUS(status));
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_msg(status == 0, "%s: other words arrived", g->name);
 }

@@ -62,10 +62,17 @@ START_TEST(refused)
 	static const struct {
 		const char *text, *why;
 	} lines[] = {
-		{ "a 'b", "' quote" },      { "a \"b", "\" quote" },      { "a \\", "\\ at the end" },
-		{ "a\x01", "byte 2" },      { "a\x7f", "byte 2" },        { "\xff", "UTF-8" },
-		{ "\xc0\xaf", "UTF-8" },    { "\xed\xa0\x80", "UTF-8" },  { "\xf4\x90\x80\x80", "UTF-8" },
-		{ "\xe2\x82", "UTF-8" },    { "a\nb", "byte 2" },
+		{ "a 'b", "' quote" },
+		{ "a \"b", "\" quote" },
+		{ "a \\", "\\ at the end" },
+		{ "a\x01", "byte 2" },
+		{ "a\x7f", "byte 2" },
+		{ "\xff", "UTF-8" },
+		{ "\xc0\xaf", "UTF-8" },
+		{ "\xed\xa0\x80", "UTF-8" },
+		{ "\xf4\x90\x80\x80", "UTF-8" },
+		{ "\xe2\x82", "UTF-8" },
+		{ "a\nb", "byte 2" },
 	};
 
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -19,8 +19,9 @@ static int lost_switch(const char *where)
 static int send_line(const struct ctl *ctl, const char *line)
 {
 	char *text;
-	int len = asprintf(&text, "%s%s%s%s\n", ctl->stats ? "-stats " : "", ctl->details ? "-details " : "",
-			   ctl->compress ? "-compressvlans " : "", line);
+	int len = asprintf(&text, "%s%s%s%s\n", ctl->stats ? "-stats " : "",
+			   ctl->details ? "-details " : "", ctl->compress ? "-compressvlans " : "",
+			   line);
 	ssize_t sent = 0;
 
 	if (len < 0)
@@ -32,8 +33,8 @@ static int send_line(const struct ctl *ctl, const char *line)
 }
 
 /*
- * Reads the beginning of an answer into @head (HEAD_MAX bytes): up to and with "result":, or the whole line without its
- * newline. Returns false when the connection ends first.
+ * Reads the beginning of an answer into @head (HEAD_MAX bytes): up to and with "result":, or the
+ * whole line without its newline. Returns false when the connection ends first.
  */
 static bool read_head(FILE *in, char *head, bool *result)
 {
@@ -45,7 +46,8 @@ static bool read_head(FILE *in, char *head, bool *result)
 	while (len < HEAD_MAX - 1 && (c = getc(in)) != EOF && c != '\n') {
 		head[len++] = (char)c;
 		head[len] = '\0';
-		*result = !strncmp(head, "{\"ok\":true", 10) && len > end && !strcmp(head + len - end, key);
+		*result = !strncmp(head, "{\"ok\":true", 10) && len > end &&
+			  !strcmp(head + len - end, key);
 		if (*result)
 			return true;
 		if (!strncmp(head, "{\"ok\":false", 11))
@@ -68,7 +70,9 @@ static int print_array(const struct ctl *ctl, const char *show, const char *wher
 
 		if (c != ',')
 			ungetc(c, ctl->in);
-		element = c == EOF ? NULL : json_loadf(ctl->in, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, NULL);
+		element = c == EOF ? NULL
+				   : json_loadf(ctl->in, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY,
+						NULL);
 		if (!element) {
 			if (ctl->json)
 				putchar('\n');
@@ -129,7 +133,9 @@ static int print_result(const struct ctl *ctl, const char *show, const char *whe
 	return status;
 }
 
-/* Says why the switch refused; the rest of its answer is still to be read. Returns the exit status. */
+/*
+ * Says why the switch refused; the rest of its answer is still to be read. Returns the exit status.
+ */
 static int print_refusal(FILE *in, const char *head, const char *where)
 {
 	char *rest = NULL, *line = NULL;

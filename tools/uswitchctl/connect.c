@@ -77,7 +77,8 @@ static void look_into(const char *folder, struct found *found)
 			close(found->fd);
 		found->fd = fd;
 		found->n++;
-		snprintf(found->names + at, sizeof(found->names) - at, "%s%.*s", at ? ", " : "", (int)len - 5, entry->d_name);
+		snprintf(found->names + at, sizeof(found->names) - at, "%s%.*s", at ? ", " : "",
+			 (int)len - 5, entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -95,7 +96,9 @@ static struct found find_switches(void)
 
 static const char *hint(int error)
 {
-	return error == -EACCES || error == -EPERM ? "; run as root, or start the switch with -G GROUP" : "";
+	return error == -EACCES || error == -EPERM
+		       ? "; run as root, or start the switch with -G GROUP"
+		       : "";
 }
 
 /* Without -n and -S: the only live switch. */
@@ -108,9 +111,12 @@ static int connect_only(void)
 	if (found.fd >= 0)
 		close(found.fd);
 	if (found.n)
-		fprintf(stderr, "uswitchctl: several switches are running: %s; choose one with -n\n", found.names);
+		fprintf(stderr,
+			"uswitchctl: several switches are running: %s; choose one with -n\n",
+			found.names);
 	else if (found.denied)
-		fprintf(stderr, "uswitchctl: no switch that may be used: %s%s\n", strerror(-found.denied), hint(found.denied));
+		fprintf(stderr, "uswitchctl: no switch that may be used: %s%s\n",
+			strerror(-found.denied), hint(found.denied));
 	else
 		fprintf(stderr, "uswitchctl: no switch is running\n");
 	return -1;
@@ -135,8 +141,8 @@ static int connect_name(const char *name)
 	if (found.fd >= 0)
 		close(found.fd);
 	fprintf(stderr, "uswitchctl: no switch \"%s\": %s%s%s%s\n", name,
-		fd == -ENOENT || fd == -ECONNREFUSED ? "it is not running" : strerror(-fd), hint(fd),
-		found.n ? "; running: " : "", found.names);
+		fd == -ENOENT || fd == -ECONNREFUSED ? "it is not running" : strerror(-fd),
+		hint(fd), found.n ? "; running: " : "", found.names);
 	return -1;
 }
 
@@ -147,7 +153,8 @@ int ctl_connect(struct ctl *ctl)
 	if (ctl->socket) {
 		fd = connect_to(ctl->socket);
 		if (fd < 0)
-			fprintf(stderr, "uswitchctl: no switch at %s: %s%s\n", ctl->socket, strerror(-fd), hint(fd));
+			fprintf(stderr, "uswitchctl: no switch at %s: %s%s\n", ctl->socket,
+				strerror(-fd), hint(fd));
 	} else {
 		fd = ctl->name ? connect_name(ctl->name) : connect_only();
 	}

@@ -2,8 +2,9 @@
 /*
  * ctl: the parts of uswitchctl.
  *
- * It knows no commands: words go to the switch as they are, and the answer says how to lay out its result. The surprising
- * rule: text is made here from the same JSON that -j prints, so both always say the same. One object, on main()'s stack.
+ * It knows no commands: words go to the switch as they are, and the answer says how to lay out its
+ * result. The surprising rule: text is made here from the same JSON that -j prints, so both always
+ * say the same. One object, on main()'s stack.
  */
 #ifndef TOOLS_USWITCHCTL_CTL_H
 #define TOOLS_USWITCHCTL_CTL_H
@@ -26,12 +27,15 @@ struct ctl {
 	int fd;
 };
 
-/* connect.c: connects to the switch that -S, -n or nothing means. Returns 0 or STATUS_NO_SWITCH, having said why. */
+/*
+ * connect.c: connects to the switch that -S, -n or nothing means. Returns 0 or STATUS_NO_SWITCH,
+ * having said why.
+ */
 int ctl_connect(struct ctl *ctl);
 
 /*
- * answer.c: sends @line, a command without its newline, and prints the answer; of `monitor` until the switch ends. A refusal
- * is said with @where in front. Returns 0 or the exit status.
+ * answer.c: sends @line, a command without its newline, and prints the answer; of `monitor` until
+ * the switch ends. A refusal is said with @where in front. Returns 0 or the exit status.
  */
 int ctl_command(struct ctl *ctl, const char *line, const char *where);
 
@@ -43,7 +47,10 @@ void ctl_json_open(const struct ctl *ctl);
 void ctl_json_element(const struct ctl *ctl, json_t *value, bool first);
 void ctl_json_close(const struct ctl *ctl, bool empty);
 
-/* text.c: what stands above the elements of an answer laid out as @show, and the elements or the whole result. */
+/*
+ * text.c: what stands above the elements of an answer laid out as @show, and the elements or the
+ * whole result.
+ */
 void ctl_text_head(const struct ctl *ctl, const char *show);
 void ctl_text(const struct ctl *ctl, const char *show, const json_t *value);
 /* One event of `monitor`. */

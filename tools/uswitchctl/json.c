@@ -20,7 +20,8 @@ static void print_object(const struct ctl *ctl, json_t *object, unsigned depth)
 	bool first = true;
 
 	putchar('{');
-	json_object_foreach(object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		if (!first)
 			putchar(',');
 		first = false;

@@ -47,8 +47,22 @@ static const char usage_text[] =
 	"  monitor [fdb|link|vlan|all]\n"
 	"  reload | stop | version | help\n";
 
-enum option { OPT_HELP, OPT_VERSION, OPT_STATS, OPT_DETAILS, OPT_ONELINE, OPT_TIME, OPT_COLOR, OPT_COMPRESS, OPT_FORCE,
-	      OPT_JSON, OPT_PRETTY, OPT_BATCH, OPT_NAME, OPT_SOCKET };
+enum option {
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_STATS,
+	OPT_DETAILS,
+	OPT_ONELINE,
+	OPT_TIME,
+	OPT_COLOR,
+	OPT_COMPRESS,
+	OPT_FORCE,
+	OPT_JSON,
+	OPT_PRETTY,
+	OPT_BATCH,
+	OPT_NAME,
+	OPT_SOCKET
+};
 
 /* The first option that begins with what was typed is meant, as in bridge(8). */
 static const struct {
@@ -56,12 +70,15 @@ static const struct {
 	enum option option;
 	bool value;
 } options[] = {
-	{ "help", OPT_HELP, false },	       { "Version", OPT_VERSION, false },   { "version", OPT_VERSION, false },
-	{ "stats", OPT_STATS, false },	       { "statistics", OPT_STATS, false },  { "details", OPT_DETAILS, false },
-	{ "oneline", OPT_ONELINE, false },     { "timestamp", OPT_TIME, false },    { "color", OPT_COLOR, false },
-	{ "compressvlans", OPT_COMPRESS, false }, { "force", OPT_FORCE, false },    { "json", OPT_JSON, false },
-	{ "pretty", OPT_PRETTY, false },       { "batch", OPT_BATCH, true },	    { "name", OPT_NAME, true },
-	{ "Socket", OPT_SOCKET, true },        { "socket", OPT_SOCKET, true },
+	{ "help", OPT_HELP, false },        { "Version", OPT_VERSION, false },
+	{ "version", OPT_VERSION, false },  { "stats", OPT_STATS, false },
+	{ "statistics", OPT_STATS, false }, { "details", OPT_DETAILS, false },
+	{ "oneline", OPT_ONELINE, false },  { "timestamp", OPT_TIME, false },
+	{ "color", OPT_COLOR, false },      { "compressvlans", OPT_COMPRESS, false },
+	{ "force", OPT_FORCE, false },      { "json", OPT_JSON, false },
+	{ "pretty", OPT_PRETTY, false },    { "batch", OPT_BATCH, true },
+	{ "name", OPT_NAME, true },         { "Socket", OPT_SOCKET, true },
+	{ "socket", OPT_SOCKET, true },
 };
 
 static int bad_usage(const char *format, const char *word)
@@ -147,26 +164,34 @@ static int take(struct ctl *ctl, enum option option, const char *value)
 	return 0;
 }
 
-/* Reads the options of @argv; *@argi becomes the first word that is none. Returns as take() does. */
+/*
+ * Reads the options of @argv; *@argi becomes the first word that is none. Returns as take() does.
+ */
 static int take_options(struct ctl *ctl, char **argv, int *argi)
 {
 	int ret = 0;
 
 	for (; !ret && argv[*argi] && argv[*argi][0] == '-' && argv[*argi][1]; ++*argi) {
-		const char *word = argv[*argi], *name = word + (word[1] == '-' ? 2 : 1), *value = strchr(name, '=');
-		size_t len = value ? (size_t)(value - name) : strlen(name), i = 0, n = sizeof(options) / sizeof(options[0]);
+		const char *word = argv[*argi], *name = word + (word[1] == '-' ? 2 : 1),
+			   *value = strchr(name, '=');
+		size_t len = value ? (size_t)(value - name) : strlen(name), i = 0,
+		       n = sizeof(options) / sizeof(options[0]);
 
 		if (!*name) {
 			++*argi;
 			return 0;
 		}
-		while (i < n && (strncmp(options[i].name, name, len) != 0 || (value && options[i].option != OPT_COLOR)))
+		while (i < n && (strncmp(options[i].name, name, len) != 0 ||
+				 (value && options[i].option != OPT_COLOR)))
 			i++;
 		if (i == n)
 			return bad_usage("option %s is unknown", word) + 1;
 		if (options[i].value && !argv[++*argi])
 			return bad_usage("%s needs a value", word) + 1;
-		ret = take(ctl, options[i].option, options[i].value ? argv[*argi] : value ? value + 1 : NULL);
+		ret = take(ctl, options[i].option,
+			   options[i].value ? argv[*argi]
+			   : value          ? value + 1
+					    : NULL);
 	}
 	return ret;
 }

@@ -38,26 +38,28 @@ static void print_drops(const struct ctl *ctl, const json_t *drops)
 static void print_port(const struct ctl *ctl, const json_t *p)
 {
 	ctl_color(ctl, 'I', text_of(p, "ifname"), 0);
-	printf(": %s, %s, %lld address%s\n", text_of(p, "kind"), text_of(p, "state"), number_of(p, "fdb_entries"),
-	       number_of(p, "fdb_entries") == 1 ? "" : "es");
+	printf(": %s, %s, %lld address%s\n", text_of(p, "kind"), text_of(p, "state"),
+	       number_of(p, "fdb_entries"), number_of(p, "fdb_entries") == 1 ? "" : "es");
 	if (json_object_get(p, "note"))
 		printf("       %s\n", text_of(p, "note"));
-	printf("  in   received   %14lld frames %16lld bytes\n", number_of(p, "rx_packets"), number_of(p, "rx_bytes"));
+	printf("  in   received   %14lld frames %16lld bytes\n", number_of(p, "rx_packets"),
+	       number_of(p, "rx_bytes"));
 	printf("       missed     %14lld frames, by the interface\n", number_of(p, "rx_missed"));
 	printf("       forwarded  %14lld frames\n", number_of(p, "forwarded"));
 	printf("       consumed   %14lld frames, by the switch itself\n", number_of(p, "consumed"));
 	print_drops(ctl, json_object_get(p, "drop_in"));
 	printf("  out  queued     %14lld frames\n", number_of(p, "queued"));
-	printf("       sent       %14lld frames %16lld bytes %14lld segments\n", number_of(p, "tx_packets"),
-	       number_of(p, "tx_bytes"), number_of(p, "tx_segments"));
+	printf("       sent       %14lld frames %16lld bytes %14lld segments\n",
+	       number_of(p, "tx_packets"), number_of(p, "tx_bytes"), number_of(p, "tx_segments"));
 	print_drops(ctl, json_object_get(p, "drop_out"));
 }
 
 static void print_table(const json_t *fdb)
 {
 	printf("addresses: %lld of %lld places taken, %lld learned; %lld moved, %lld evicted, %lld refused\n",
-	       number_of(fdb, "fdb_used"), number_of(fdb, "fdb_size"), number_of(fdb, "fdb_n_learned"),
-	       number_of(fdb, "fdb_moved"), number_of(fdb, "fdb_evicted"), number_of(fdb, "fdb_refused"));
+	       number_of(fdb, "fdb_used"), number_of(fdb, "fdb_size"),
+	       number_of(fdb, "fdb_n_learned"), number_of(fdb, "fdb_moved"),
+	       number_of(fdb, "fdb_evicted"), number_of(fdb, "fdb_refused"));
 }
 
 void ctl_stats(const struct ctl *ctl, const json_t *result)
@@ -78,7 +80,8 @@ static void print_setting(const struct attr *attr, const json_t *value)
 		printf("%s %s", attr->name, json_string_value(value));
 	else if (attr->type == ATTR_TIME)
 		printf("%s %s", attr->name,
-		       attr_print(attr, (uint64_t)json_integer_value(value) * 10, text, sizeof(text)));
+		       attr_print(attr, (uint64_t)json_integer_value(value) * 10, text,
+				  sizeof(text)));
 	else
 		printf("%s %lld", attr->name, (long long)json_integer_value(value));
 }

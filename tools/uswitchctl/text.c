@@ -26,7 +26,9 @@ static bool has(const json_t *object, const char *key)
 
 void ctl_color(const struct ctl *ctl, char what, const char *text, int width)
 {
-	const char *code = what == 'I' ? ctl->dark ? "\033[1;36m" : "\033[36m" : ctl->dark ? "\033[1;33m" : "\033[33m";
+	const char *code = what == 'I' ? ctl->dark ? "\033[1;36m" : "\033[36m"
+			   : ctl->dark ? "\033[1;33m"
+				       : "\033[33m";
 
 	printf("%s%-*s%s", ctl->color ? code : "", width, text, ctl->color ? "\033[0m" : "");
 }
@@ -89,9 +91,13 @@ static void print_pairs(const json_t *object, const char *const *keys)
 static void print_link(const struct ctl *ctl, const json_t *link)
 {
 	static const char *const state[] = { "mtu", "master", "state", "priority", "cost", NULL };
-	static const char *const flags[] = { "hairpin",	 "learning", "flood",  "mcast_flood", "bcast_flood",
-					     "backup_port", "isolated", "locked", "mab",	    NULL };
-	static const char *const own[] = { "kind", "port", "group_fwd_mask", "accept", "fdb_entries", "note", NULL };
+	static const char *const flags[] = { "hairpin",     "learning",    "flood",
+					     "mcast_flood", "bcast_flood", "backup_port",
+					     "isolated",    "locked",      "mab",
+					     NULL };
+	static const char *const own[] = { "kind",   "port",        "group_fwd_mask",
+					   "accept", "fdb_entries", "note",
+					   NULL };
 	const json_t *words = json_object_get(link, "flags");
 	char name[32];
 
@@ -127,10 +133,10 @@ static void print_vlan(const struct ctl *ctl, const json_t *v)
 	if (has(v, "state"))
 		printf("%s%-*s    state %s ", line_end(ctl), NAME_WIDTH, "", text_of(v, "state"));
 	if (has(v, "rx_bytes")) {
-		printf("%s%-*s    RX: %lld bytes %lld packets", line_end(ctl), NAME_WIDTH, "", number_of(v, "rx_bytes"),
-		       number_of(v, "rx_packets"));
-		printf("%s%-*s    TX: %lld bytes %lld packets", line_end(ctl), NAME_WIDTH, "", number_of(v, "tx_bytes"),
-		       number_of(v, "tx_packets"));
+		printf("%s%-*s    RX: %lld bytes %lld packets", line_end(ctl), NAME_WIDTH, "",
+		       number_of(v, "rx_bytes"), number_of(v, "rx_packets"));
+		printf("%s%-*s    TX: %lld bytes %lld packets", line_end(ctl), NAME_WIDTH, "",
+		       number_of(v, "tx_bytes"), number_of(v, "tx_packets"));
 	}
 }
 
@@ -165,14 +171,16 @@ static const struct {
 	const char *show;
 	void (*print)(const struct ctl *ctl, const json_t *value);
 } layouts[] = {
-	{ "fdb", print_fdb },	   { "link", print_link },     { "vlan", print_vlans }, { "config", print_string },
-	{ "trace", print_string }, { "version", print_version }, { "stats", ctl_stats },	{ "switch", ctl_switch },
+	{ "fdb", print_fdb },       { "link", print_link },    { "vlan", print_vlans },
+	{ "config", print_string }, { "trace", print_string }, { "version", print_version },
+	{ "stats", ctl_stats },     { "switch", ctl_switch },
 };
 
 void ctl_text_head(const struct ctl *ctl, const char *show)
 {
 	if (!strcmp(show, "vlan"))
-		printf("%-*s  %s\n", NAME_WIDTH, "port", ctl->stats && !ctl->details ? "vlan-id" : "vlan-id  ");
+		printf("%-*s  %s\n", NAME_WIDTH, "port",
+		       ctl->stats && !ctl->details ? "vlan-id" : "vlan-id  ");
 }
 
 void ctl_text(const struct ctl *ctl, const char *show, const json_t *value)
@@ -209,8 +217,9 @@ void ctl_text_event(const struct ctl *ctl, const json_t *event)
 		const char *event, *label;
 		void (*print)(const struct ctl *ctl, const json_t *event);
 	} events[] = {
-		{ "fdb", "[NEIGH]", print_fdb },  { "flush", "[NEIGH]", print_flush }, { "link", "[LINK]", print_link },
-		{ "vlan", "[VLAN]", print_vlans }, { "bridge", "[LINK]", ctl_switch },	  { "lost", "", print_lost },
+		{ "fdb", "[NEIGH]", print_fdb },    { "flush", "[NEIGH]", print_flush },
+		{ "link", "[LINK]", print_link },   { "vlan", "[VLAN]", print_vlans },
+		{ "bridge", "[LINK]", ctl_switch }, { "lost", "", print_lost },
 	};
 	char time[64];
 
