@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,22 @@ START_TEST(defaults)
 }
 END_TEST
 
+/* The manual has a line for each setting. */
+START_TEST(documented)
+{
+	static char manual[65536];
+	FILE *file = fopen("tools/uswitchctl/uswitchctl.8", "re");
+
+	ck_assert_ptr_nonnull(file);
+	manual[fread(manual, 1, sizeof(manual) - 1, file)] = '\0';
+	fclose(file);
+	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++)
+		ck_assert_msg(strstr(manual, bridge_attrs[i].name), "%s", bridge_attrs[i].name);
+	for (unsigned i = 0; i < PORT_ATTR_MAX; i++)
+		ck_assert_msg(strstr(manual, port_attrs[i].name), "%s", port_attrs[i].name);
+}
+END_TEST
+
 START_TEST(printed)
 {
 	char text[24];
@@ -171,6 +188,7 @@ int main(void)
 	tcase_add_loop_test(t, refused, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(t, port_mask);
 	tcase_add_test(t, defaults);
+	tcase_add_test(t, documented);
 	tcase_add_test(t, printed);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
