@@ -196,15 +196,59 @@ static int packet_socket(const char *name)
 	return fd;
 }
 
+/* Reads up to @room bytes as hexadecimal digits; returns how many. */
+static size_t hex(const char *text, uint8_t *bytes, size_t room)
+{
+	size_t n = strlen(text) / 2;
+
+	for (size_t i = 0; i < n && i < room; i++)
+		sscanf(text + 2 * i, "%2hhx", &bytes[i]);
+	return n < room ? n : room;
+}
+
 /* frame IFNAME HEX: sends one frame, padded with zeros to 60 bytes. */
 static int send_frame(char **arg)
 {
 	uint8_t bytes[256] = { 0 };
-	size_t n = strlen(arg[1]) / 2;
+	size_t n = hex(arg[1], bytes, sizeof(bytes));
 
-	for (size_t i = 0; i < n && i < sizeof(bytes); i++)
-		sscanf(arg[1] + 2 * i, "%2hhx", &bytes[i]);
 	return send(packet_socket(arg[0]), bytes, n < 60 ? 60 : n, 0) < 0;
+}
+
+/* macs IFNAME COUNT DESTINATION: sends so many frames as fast as it can, each from another random address 06:... */
+static int send_macs(char **arg)
+{
+	enum { VECTOR = 64 };
+	static uint8_t bytes[VECTOR][60];
+	struct mmsghdr msg[VECTOR] = { 0 };
+	struct iovec iov[VECTOR];
+	uint64_t random = 88172645463325252u;
+	uint8_t to[6];
+	int fd = packet_socket(arg[0]), one = 1;
+
+	hex(arg[2], to, sizeof(to));
+	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	for (long left = atol(arg[1]); left > 0;) {
+		int n = left < VECTOR ? (int)left : VECTOR;
+
+		for (int i = 0; i < n; i++) {
+			random ^= random << 13; /* xorshift64 */
+			random ^= random >> 7;
+			random ^= random << 17;
+			memcpy(bytes[i], to, sizeof(to));
+			memcpy(bytes[i] + 7, &random, 5);
+			bytes[i][6] = 6;
+			bytes[i][12] = 0x88;
+			bytes[i][13] = 0xb5;
+			iov[i] = (struct iovec){ bytes[i], sizeof(bytes[i]) };
+			msg[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
+		}
+		n = sendmmsg(fd, msg, (unsigned)n, 0);
+		if (n < 0 && errno != ENOBUFS && errno != EAGAIN)
+			die("macs");
+		left -= n > 0 ? n : 0;
+	}
+	return 0;
 }
 
 /* sniff IFNAME SECONDS: prints the first bytes of each frame, its tag put back, as hexadecimal digits. */
@@ -256,13 +300,13 @@ int main(int argc, char **argv)
 		int (*run)(char **arg);
 	} commands[] = {
 		{ "tcp-server", 2, 2, tcp_server }, { "tcp-client", 3, 3, tcp_client }, { "udp-server", 3, 3, udp_server },
-		{ "udp-client", 4, 5, udp_client }, { "frame", 2, 2, send_frame },      { "sniff", 2, 2, sniff },
-		{ "hold", 1, 1, hold },
+		{ "udp-client", 4, 5, udp_client }, { "frame", 2, 2, send_frame },      { "macs", 3, 3, send_macs },
+		{ "sniff", 2, 2, sniff },           { "hold", 1, 1, hold },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
 		if (!strcmp(commands[i].name, argv[1]) && argc - 2 >= commands[i].least && argc - 2 <= commands[i].most)
 			return commands[i].run(argv + 2);
-	fprintf(stderr, "usage: traffic tcp-server|tcp-client|udp-server|udp-client|frame|sniff|hold ...\n");
+	fprintf(stderr, "usage: traffic tcp-server|tcp-client|udp-server|udp-client|frame|macs|sniff|hold ...\n");
 	return 2;
 }
