@@ -136,27 +136,59 @@ static unsigned vlan_step(enum verb_op op, const struct model_vlans *a, const st
 		return 0; /* the new PVID takes its mark away */
 	if (op == VERB_VLAN_ADD)
 		return is && vlan_flags(a, vid) == vlan_flags(w, vid) ? 0 : 1 + vlan_flags(w, vid);
-	return w->state[vid] == (is ? a->state[vid] : STATE_FORWARDING) ? 0 : 1u + w->state[vid];
+	return w->state[vid] == a->state[vid] ? 0 : 1u + w->state[vid];
+}
+
+/*
+ * The VLANs 64 * @i and following that vlan_step() may have something to say of, as bits: a port has
+ * 4094 of them, and most are as they should be.
+ */
+static uint64_t vlan_steps(enum verb_op op, const struct model_vlans *a,
+			   const struct model_vlans *w, unsigned i)
+{
+	uint64_t pvids = 0;
+
+	if (op == VERB_VLAN_DEL)
+		return a->member[i] & ~w->member[i];
+	if (op == VERB_VLAN_SET)
+		return memcmp(&a->state[64 * i], &w->state[64 * i], 64) ? w->member[i] : 0;
+	if (a->pvid != w->pvid && a->pvid / 64 == i)
+		pvids |= UINT64_C(1) << (a->pvid % 64);
+	if (a->pvid != w->pvid && w->pvid / 64 == i)
+		pvids |= UINT64_C(1) << (w->pvid % 64);
+	return w->member[i] & (~a->member[i] | (a->untagged[i] ^ w->untagged[i]) | pvids);
+}
+
+/* Emits VLANs @first and following that have the step of the first; returns the last of them. */
+static unsigned diff_range(struct diff *d, enum verb_op op, const char *dev,
+			   const struct model_vlans *a, const struct model_vlans *w, unsigned first)
+{
+	unsigned step = vlan_step(op, a, w, first), last = first;
+	struct verb verb = { .op = op, .vid_first = (uint16_t)first };
+
+	if (!step)
+		return first;
+	while (last < VLAN_VID_MAX && vlan_step(op, a, w, last + 1) == step)
+		last++;
+	verb.vid_last = (uint16_t)last;
+	if (op == VERB_VLAN_ADD)
+		verb.flags = (uint16_t)(step - 1);
+	if (op == VERB_VLAN_SET)
+		verb.state = (enum port_state)(step - 1);
+	emit(d, dev, verb);
+	return last;
 }
 
 static void diff_vlans(struct diff *d, enum verb_op op, const char *dev,
 		       const struct model_vlans *a, const struct model_vlans *w)
 {
-	for (unsigned first = 1, last; first <= VLAN_VID_MAX; first = last + 1) {
-		unsigned step = vlan_step(op, a, w, first);
-		struct verb verb = { .op = op, .vid_first = (uint16_t)first };
+	for (unsigned vid = 1; vid <= VLAN_VID_MAX; vid++) {
+		uint64_t steps = vlan_steps(op, a, w, vid / 64) >> (vid % 64);
 
-		for (last = first;
-		     step && last < VLAN_VID_MAX && vlan_step(op, a, w, last + 1) == step;)
-			last++;
-		if (!step)
-			continue;
-		verb.vid_last = (uint16_t)last;
-		if (op == VERB_VLAN_ADD)
-			verb.flags = (uint16_t)(step - 1);
-		if (op == VERB_VLAN_SET)
-			verb.state = (enum port_state)(step - 1);
-		emit(d, dev, verb);
+		if (steps)
+			vid = diff_range(d, op, dev, a, w, vid + (unsigned)__builtin_ctzll(steps));
+		else
+			vid |= 63;
 	}
 }
 

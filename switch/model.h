@@ -22,7 +22,10 @@
 #include "switch/verb.h"
 #include "vlan/vlan.h"
 
-/* VLAN membership of one port: bit VID of each; state has a byte for each VID (enum port_state). */
+/*
+ * VLAN membership of one port: bit VID of each; state has a byte for each VID (enum port_state),
+ * forwarding where it is no member.
+ */
 struct model_vlans {
 	uint64_t member[VLAN_N / 64];
 	uint64_t untagged[VLAN_N / 64];
