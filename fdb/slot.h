@@ -2,8 +2,8 @@
 /*
  * slot: the two words of one slot of the forwarding database, private to fdb/.
  *
- * 	key	MAC 48 | VID 12 | 0 3 | valid 1			0 = a free slot
- * 	value	port 12 | flags 12 | generation 8 | updated 32	`updated` is a stamp, units of 10 ms
+ *	key	MAC 48 | VID 12 | 0 3 | valid 1			0 = a free slot
+ *	value	port 12 | flags 12 | generation 8 | updated 32	`updated` is a stamp, units of 10 ms
  *
  * The surprising rule: stamps are points on a circle of 497 days. An age is a difference of two
  * stamps, and the part of the circle just ahead of now counts as now. Plain values.

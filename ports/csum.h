@@ -2,8 +2,9 @@
 /*
  * csum: the Internet checksum (RFC 1071) and SCTP's CRC32c, over bytes that come in pieces.
  *
- * The surprising rule: sums are in the byte order of memory, so a result is stored with memcpy() and no swapping,
- * and a 16-bit number that is added must be in network order. Plain data, pure. Used by offload.c.
+ * The surprising rule: sums are in the byte order of memory, so a result is stored with memcpy()
+ * and no swapping, and a 16-bit number that is added must be in network order. Plain data, pure.
+ * Used by offload.c.
  */
 #ifndef PORTS_CSUM_H
 #define PORTS_CSUM_H
@@ -24,7 +25,10 @@ void csum_add(struct csum *c, const uint8_t *p, size_t len);
 /* Returns the sum folded to 16 bits, not complemented. */
 uint16_t csum_fold(const struct csum *c);
 
-/* Adds @len bytes at @p to @crc, which is UINT32_MAX at first; the result is ~@crc, stored little endian. */
+/*
+ * Adds @len bytes at @p to @crc, which is UINT32_MAX at first; the result is ~@crc, stored little
+ * endian.
+ */
 uint32_t csum_crc32c(uint32_t crc, const uint8_t *p, size_t len);
 
 #endif

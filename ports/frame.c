@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ports/frame.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ADDRS_LEN 12u /* the two addresses, in front of any tag */
-
-int batch_init(struct batch *b)
-{
-	memset(b, 0, sizeof(*b));
-	b->arena = malloc(BATCH_ARENA);
-	return b->arena ? 0 : -ENOMEM;
-}
-
-void batch_fini(struct batch *b)
-{
-	free(b->arena);
-	b->arena = NULL;
-	b->n = 0;
-}
 
 /* Offsets that a hostile sender put inside the tag become 0, which offload_check() refuses. */
 static uint16_t less_tag(uint16_t offset)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame: one Ethernet frame on its way through the switch, and the vectors that carry frames.
+ * frame: one Ethernet frame on its way through the switch.
  *
- * The surprising rule: the outer 802.1Q/802.1ad tag of a frame is never in its bytes. Ingress lifts it into
- * `kept`; the bridge may turn it into `tag`, its own VLAN's tag; egress writes [tag if the entry says so]
- * [kept] back between the addresses and the rest. After ingress the bytes are read-only, so a flood is many
- * references to one buffer.
+ * The surprising rule: the outer 802.1Q/802.1ad tag of a frame is never in its bytes. Ingress lifts
+ * it into `kept`; the bridge may turn it into `tag`, its own VLAN's tag; egress writes [tag if the
+ * entry says so] [kept] back between the addresses and the rest. After ingress the bytes are
+ * read-only, so a flood is many references to one buffer.
  *
- * `data` is the linear head, private to the switch, the only part that is ever parsed: the whole frame when that
- * has at most 256 bytes, or at most 2048 with a group destination; otherwise at least 128 bytes. `tail` is
- * payload still where the driver received it. Buffers belong to the driver (or the batch's arena) from rx()
- * until done(); nobody else frees or keeps them. Pure: no system calls here.
+ * `data` is the linear head, private to the switch, the only part that is ever parsed: the whole
+ * frame when that has at most 256 bytes, or at most 2048 with a group destination; otherwise at
+ * least 128 bytes. `tail` is payload still where the driver received it. Buffers belong to the
+ * driver (or the batch's arena) from rx() until done(); nobody else frees or keeps them. Pure: no
+ * system calls here.
  */
 #ifndef PORTS_FRAME_H
 #define PORTS_FRAME_H
@@ -21,15 +22,12 @@
 #include <sys/uio.h>
 
 #include "ports/drop.h"
-#include "vlan/portset.h"
 
 #define FRAME_HDR_LEN 14u
 #define FRAME_TAG_LEN 4u
 #define FRAME_TAGGED_MIN (FRAME_HDR_LEN + FRAME_TAG_LEN + 2u) /* as skb_vlan_untag() wants it */
 #define FRAME_MAX 65550u /* longest frame without tags: 64 KiB and an Ethernet header */
 #define FRAME_TAIL_MAX 20u
-#define BATCH_MAX 64u
-#define BATCH_BYTES (512u * 1024u)
 
 #define TPID_8021Q 0x8100u
 #define TPID_8021AD 0x88a8u
@@ -40,7 +38,10 @@ struct vtag {
 	uint16_t tci; /* PCP 3 | DEI 1 | VID 12, host byte order */
 };
 
-/* struct virtio_net_hdr in host byte order, VIRTIO 1.2 section 5.1.6; num_buffers is the driver's own. */
+/*
+ * struct virtio_net_hdr in host byte order, VIRTIO 1.2 section 5.1.6; num_buffers is the driver's
+ * own.
+ */
 struct vnet_hdr {
 	uint8_t flags;
 	uint8_t gso_type;
@@ -59,64 +60,25 @@ struct vnet_hdr {
 #define VNET_GSO_ECN 0x80u
 
 struct frame {
-	uint8_t *data;      /* linear head, from the destination address on, outer tag lifted out */
-	uint32_t len;       /* bytes in the head */
-	uint32_t total;     /* bytes in head and tail */
-	uint16_t port;      /* ingress port */
-	uint16_t vid;       /* the FDB's VLAN, set by the bridge; 0 = no VLAN filtering */
-	struct vtag tag;    /* the bridge's VLAN tag, written only where the egress entry says so */
-	struct vtag kept;   /* a tag that is payload to the bridge: always written back, inside `tag` */
+	uint8_t *data;    /* linear head, from the destination address on, outer tag lifted out */
+	uint32_t len;     /* bytes in the head */
+	uint32_t total;   /* bytes in head and tail */
+	uint16_t port;    /* ingress port */
+	uint16_t vid;     /* the FDB's VLAN, set by the bridge; 0 = no VLAN filtering */
+	struct vtag tag;  /* the bridge's VLAN tag, written only where the egress entry says so */
+	struct vtag kept; /* a tag that is payload: always written back, inside `tag` */
 	struct vnet_hdr vnet; /* offsets count from data[0], that is without lifted tags */
 	uint16_t n_tail;
 	const struct iovec *tail;
-	uint32_t remote;    /* end point behind the ingress port, 0 where there is one */
-	uint32_t cookie;    /* the driver's own, for done() */
+	uint32_t remote; /* end point behind the ingress port, 0 where there is one */
+	uint32_t cookie; /* the driver's own, for done() */
 };
-
-/* Counters of one port, kept by the worker that runs it; ingress and egress both balance (see bridge.h). */
-struct port_stats {
-	uint64_t rx, rx_bytes, rx_missed;
-	uint64_t forwarded, consumed;
-	uint64_t queued, tx, tx_bytes, tx_segments;
-	uint64_t drop_in[DROP_MAX];
-	uint64_t drop_out[DROP_MAX];
-};
-
-/* Frames of one port on their way in. Filled by a driver's rx(), read by bridge_input(). */
-struct batch {
-	unsigned n;               /* frames in use */
-	bool more;                /* the driver stopped at a full batch: call rx() again */
-	struct port_stats *stats; /* of the ingress port: drivers count rx and drop_in for what they refuse */
-	uint8_t *arena;           /* BATCH_ARENA bytes for drivers that copy in; reused by each rx() */
-	struct frame frame[BATCH_MAX];
-};
-
-/* Room for BATCH_MAX frames of full size with headroom; only what is touched becomes resident. */
-#define BATCH_ARENA (BATCH_MAX * (size_t)(2304 + 66 * 1024))
-
-/* One frame to send. */
-struct txq_entry {
-	const struct frame *frame;
-	uint32_t remote; /* end point to send it to, 0 where there is one */
-	bool tagged;     /* write frame->tag */
-};
-
-/* Frames of one egress port on their way out. tx() takes all of them and leaves n = 0. */
-struct txq {
-	unsigned n;
-	struct port_stats stats; /* of this port, both directions */
-	struct txq_entry entry[BATCH_MAX];
-};
-
-/* Allocates the arena of @b. Returns 0 or -ENOMEM. batch_fini() releases it and accepts an empty batch. */
-int batch_init(struct batch *b);
-void batch_fini(struct batch *b);
 
 /*
- * Lifts an in-band outer tag (0x8100 or 0x88a8) of @f into @f->kept by moving the two addresses up, and corrects
- * len, total and the virtio header's offsets, as skb_vlan_untag() does. A frame without one is unchanged. One
- * with a tag but shorter than FRAME_TAGGED_MIN bytes is refused as the kernel refuses it. @f->data must be
- * writable. Returns DROP_NONE or DROP_MALFORMED.
+ * Lifts an in-band outer tag (0x8100 or 0x88a8) of @f into @f->kept by moving the two addresses up,
+ * and corrects len, total and the virtio header's offsets, as skb_vlan_untag() does. A frame
+ * without one is unchanged. One with a tag but shorter than FRAME_TAGGED_MIN bytes is refused as
+ * the kernel refuses it. @f->data must be writable. Returns DROP_NONE or DROP_MALFORMED.
  */
 enum drop frame_lift_tag(struct frame *f);
 
@@ -126,9 +88,15 @@ static inline uint32_t frame_wire_len(const struct frame *f, bool tagged)
 	return f->total + (f->kept.tpid ? FRAME_TAG_LEN : 0) + (tagged ? FRAME_TAG_LEN : 0);
 }
 
-/* Writes the tags that egress writes, [tag if @tagged][kept], at @out; returns how many bytes: 0, 4 or 8. */
+/*
+ * Writes the tags that egress writes, [tag if @tagged][kept], at @out; returns how many bytes: 0, 4
+ * or 8.
+ */
 unsigned frame_write_tags(const struct frame *f, bool tagged, uint8_t *out);
-/* Describes bytes @from..@from+@len of @f, cut at its end, in @iov[1 + FRAME_TAIL_MAX]; returns how many it used. */
+/*
+ * Describes bytes @from..@from+@len of @f, cut at its end, in @iov[1 + FRAME_TAIL_MAX]; returns how
+ * many it used.
+ */
 unsigned frame_slice(const struct frame *f, uint32_t from, uint32_t len, struct iovec *iov);
 /* Copies bytes @from..@from+@len of @f, which it must have, to @dst. */
 void frame_copy(const struct frame *f, uint32_t from, uint32_t len, uint8_t *dst);
@@ -138,13 +106,16 @@ void frame_copy(const struct frame *f, uint32_t from, uint32_t len, uint8_t *dst
 struct wire {
 	struct vnet_hdr vnet; /* offsets corrected for the tags written */
 	uint8_t tags[2 * FRAME_TAG_LEN];
-	uint32_t len;         /* bytes in iov[1..] */
-	unsigned n_iov;       /* vectors in use, iov[0] included */
+	uint32_t len;                   /* bytes in iov[1..] */
+	unsigned n_iov;                 /* vectors in use, iov[0] included */
 	struct iovec iov[WIRE_IOV_MAX]; /* iov[0] is left for the driver's own header */
 };
 
-/* Describes @f as it is to be written: addresses, tags, rest, tail. No byte is copied but the tags. csum_start and
- * hdr_len count the tags. @w refers to @f's buffers. iov[0] is set to {NULL, 0} for the driver to fill in. */
+/*
+ * Describes @f as it is to be written: addresses, tags, rest, tail. No byte is copied but the tags.
+ * csum_start and hdr_len count the tags. @w refers to @f's buffers. iov[0] is set to {NULL, 0} for
+ * the driver to fill in.
+ */
 void wire_build(struct wire *w, const struct frame *f, bool tagged);
 
 #endif

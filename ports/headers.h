@@ -2,9 +2,10 @@
 /*
  * headers: where the network and transport headers of a frame are.
  *
- * Looks through tags that are still in the bytes and through IPv6 extension headers, and reads nothing beyond the
- * length it is given. The surprising rule: "not IP", "goes on beyond what we see" and "broken" are different
- * answers, because only the last one may ever cost a frame its life. Pure, no ownership.
+ * Looks through tags that are still in the bytes and through IPv6 extension headers, and reads
+ * nothing beyond the length it is given. The surprising rule: "not IP", "goes on beyond what we
+ * see" and "broken" are different answers, because only the last one may ever cost a frame its
+ * life. Pure, no ownership.
  */
 #ifndef PORTS_HEADERS_H
 #define PORTS_HEADERS_H
@@ -13,10 +14,10 @@
 #include <stdint.h>
 
 enum headers_found {
-	HEADERS_OK,      /* all of struct headers is known */
-	HEADERS_OTHER,   /* not IPv4 or IPv6; or a later fragment, which has no transport header */
-	HEADERS_PARTIAL, /* they go on beyond the bytes given, or the chain is longer than HEADERS_CHAIN_MAX */
-	HEADERS_BAD,     /* an IP header that contradicts itself */
+	HEADERS_OK,    /* all of struct headers is known */
+	HEADERS_OTHER, /* not IPv4 or IPv6; or a later fragment, which has no transport header */
+	HEADERS_PARTIAL, /* beyond the bytes given, or a chain over HEADERS_CHAIN_MAX */
+	HEADERS_BAD, /* an IP header that contradicts itself */
 };
 
 #define HEADERS_CHAIN_MAX 8u /* tags, and again IPv6 extension headers */

@@ -22,8 +22,8 @@ struct iface {
 	uint16_t type; /* ARPHRD_ETHER, ... */
 	bool loopback;
 	char kind[16]; /* "veth", "tun", "bridge", ...; "" = hardware */
-	int master; /* ifindex of the bridge, bond, ... it belongs to; 0 = none */
-	bool tap; /* of kind "tun" and Ethernet */
+	int master;    /* ifindex of the bridge, bond, ... it belongs to; 0 = none */
+	bool tap;      /* of kind "tun" and Ethernet */
 	bool tap_multi_queue;
 	bool tap_persist;
 	uint32_t tap_queues; /* descriptors that hold it: 0 = free */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds: the kinds of port this build has, and the parser of port descriptions that works on any such table.
+ * kinds: the kinds of port this build has, and the parser of port descriptions that works on any
+ * such table.
  *
- * A new driver adds its line here and one in port.c. The surprising rule: ports/spec.c is part of the pure core and
- * knows no driver; whoever calls it hands in the table. Used by port.c, the drivers and tests.
+ * A new driver adds its line here and one in port.c. The surprising rule: ports/spec.c is part of
+ * the pure core and knows no driver; whoever calls it hands in the table. Used by port.c, the
+ * drivers and tests.
  */
 #ifndef PORTS_KINDS_H
 #define PORTS_KINDS_H
@@ -21,10 +23,13 @@ extern const struct port_ops mem_ops;
 extern const struct port_option port_common_options[];
 
 /* As port_spec_parse() with the kinds of @kinds, NULL-terminated. */
-int port_spec_parse_kinds(const char *text, const struct port_ops *const *kinds, struct port_spec *spec,
-			  struct error *err);
+int port_spec_parse_kinds(const char *text, const struct port_ops *const *kinds,
+			  struct port_spec *spec, struct error *err);
 
-/* Closes @fd, a TAP or packet socket of @port: the kernel waits for its readers, so the host does it beside the frames. */
+/*
+ * Closes @fd, a TAP or packet socket of @port: the kernel waits for its readers, so the host does
+ * it beside the frames.
+ */
 void port_discard(const struct port *port, int fd);
 
 /* Prints every kind with its options to @out, for --help. */

@@ -2,11 +2,12 @@
 /*
  * offload: finishes in software what a sender left to hardware and the egress port cannot do.
  *
- * A frame may arrive with its TCP/UDP checksum half done (VNET_NEEDS_CSUM) or as a super-frame of up to
- * 64 KiB that still has to be cut (gso_type). Where the egress port has the capability it crosses unchanged;
- * otherwise offload_begin()/offload_next() yield the frames that go on the wire, complete. The surprising rule:
- * nothing is copied but headers: each piece is a private head in the iterator plus vectors into the original
- * frame, so every piece must be sent before the next is asked for. Pure.
+ * A frame may arrive with its TCP/UDP checksum half done (VNET_NEEDS_CSUM) or as a super-frame of
+ * up to 64 KiB that still has to be cut (gso_type). Where the egress port has the capability it
+ * crosses unchanged; otherwise offload_begin()/offload_next() yield the frames that go on the wire,
+ * complete. The surprising rule: nothing is copied but headers: each piece is a private head in the
+ * iterator plus vectors into the original frame, so every piece must be sent before the next is
+ * asked for. Pure.
  */
 #ifndef PORTS_OFFLOAD_H
 #define PORTS_OFFLOAD_H
@@ -29,11 +30,12 @@ enum offload_cap {
 #define OFFLOAD_USO_SEGMENTS 128u /* as many as the kernel allows (UDP_MAX_SEGMENTS) */
 
 /*
- * Checks @f's virtio header against its bytes once at ingress, after frame_lift_tag(), as virtio_net_hdr_to_skb()
- * would: known types, gso_size not 0, offsets inside the frame and not before the transport header; and makes it
- * canonical: hdr_len is the end of the transport header of a GSO frame and 0 otherwise, a GSO frame no longer than
- * one segment becomes a plain one, a TCP GSO frame without VNET_NEEDS_CSUM gets it and its pseudo-header sum (so
- * @f->data must be writable), an SCTP checksum, which the header cannot describe, is completed. hdr_len is never a
+ * Checks @f's virtio header against its bytes once at ingress, after frame_lift_tag(), as
+ * virtio_net_hdr_to_skb() would: known types, gso_size not 0, offsets inside the frame and not
+ * before the transport header; and makes it canonical: hdr_len is the end of the transport header
+ * of a GSO frame and 0 otherwise, a GSO frame no longer than one segment becomes a plain one, a TCP
+ * GSO frame without VNET_NEEDS_CSUM gets it and its pseudo-header sum (so @f->data must be
+ * writable), an SCTP checksum, which the header cannot describe, is completed. hdr_len is never a
  * reason to refuse, nor is a GSO frame that is encapsulated. Returns DROP_NONE or DROP_VNET.
  */
 enum drop offload_check(struct frame *f);
@@ -42,8 +44,13 @@ enum drop offload_check(struct frame *f);
 static inline bool offload_fits(const struct frame *f, uint32_t caps)
 {
 	static const uint8_t need[8] = {
-		[VNET_GSO_TCPV4] = OFFLOAD_TSO4, [2] = 0x80, [3] = 0x80, [VNET_GSO_TCPV6] = OFFLOAD_TSO6,
-		[VNET_GSO_UDP_L4] = OFFLOAD_USO, [6] = 0x80, [7] = 0x80,
+		[VNET_GSO_TCPV4] = OFFLOAD_TSO4,
+		[2] = 0x80,
+		[3] = 0x80,
+		[VNET_GSO_TCPV6] = OFFLOAD_TSO6,
+		[VNET_GSO_UDP_L4] = OFFLOAD_USO,
+		[6] = 0x80,
+		[7] = 0x80,
 	};
 	uint32_t want = need[f->vnet.gso_type & 7];
 
@@ -60,13 +67,14 @@ static inline bool offload_fits(const struct frame *f, uint32_t caps)
 struct offload {
 	const struct frame *frame;
 	bool tagged;
-	bool end;      /* no more frames */
+	bool end;          /* no more frames */
 	uint8_t tcp_flags; /* of the super-frame */
 	uint8_t version;   /* 4 or 6: cut; 0 = one frame */
 	uint16_t pseudo;   /* sum of the pseudo-header without the length */
 	uint16_t id;       /* IPv4 identification of the next piece */
 	uint32_t seq;      /* TCP sequence number of the next piece */
-	uint32_t hdr;      /* header bytes of the frame that `head` replaces; 0 = the frame goes as it is */
+	uint32_t
+		hdr; /* header bytes that `head` replaces; 0 = the frame goes as it is */
 	uint32_t head_len; /* bytes in head: hdr and the tags */
 	uint32_t net;      /* offset of the IP header in head */
 	uint32_t l4;       /* offset of the TCP or UDP header in head */
@@ -75,16 +83,18 @@ struct offload {
 };
 
 /*
- * Starts turning @f (which passed offload_check()) into frames for a port with @caps. @tagged as for wire_build().
- * Returns DROP_NONE, or DROP_OFFLOAD when it cannot be done: headers longer than OFFLOAD_HEAD_MAX, or a GSO frame
- * whose headers are not {tags, IPv4 or IPv6 with extension headers, TCP or UDP}.
+ * Starts turning @f (which passed offload_check()) into frames for a port with @caps. @tagged as
+ * for wire_build(). Returns DROP_NONE, or DROP_OFFLOAD when it cannot be done: headers longer than
+ * OFFLOAD_HEAD_MAX, or a GSO frame whose headers are not {tags, IPv4 or IPv6 with extension
+ * headers, TCP or UDP}.
  */
 enum drop offload_begin(struct offload *o, const struct frame *f, bool tagged, uint32_t caps);
 
 /*
- * Describes the next frame in @w; its vectors refer to @o and the frame and stay valid until the next call. TCP:
- * sequence numbers, IP id, lengths, FIN/PSH only on the last, CWR only on the first; UDP: lengths; checksums all
- * complete, a computed checksum of 0 written as 0xffff. Returns false when there are no more.
+ * Describes the next frame in @w; its vectors refer to @o and the frame and stay valid until the
+ * next call. TCP: sequence numbers, IP id, lengths, FIN/PSH only on the last, CWR only on the
+ * first; UDP: lengths; checksums all complete, a computed checksum of 0 written as 0xffff. Returns
+ * false when there are no more.
  */
 bool offload_next(struct offload *o, struct wire *w);
 

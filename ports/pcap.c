@@ -35,17 +35,17 @@ struct record_header {
 struct replay {
 	struct port port;
 	char path[sizeof(((struct port_spec *)0)->address)];
-	int in_fd;		  /* the file to replay, -1 = none */
-	pcap_t *in;		  /* NULL: nothing (more) to replay */
+	int in_fd;                /* the file to replay, -1 = none */
+	pcap_t *in;               /* NULL: nothing (more) to replay */
 	struct pcap_pkthdr *next; /* the next frame, libpcap's; NULL = none read yet */
-	const u_char *bytes;	  /* of it */
+	const u_char *bytes;      /* of it */
 	bool full_speed, started;
 	uint64_t passes; /* left, this one included; UINT64_MAX = for ever */
 	uint64_t pass_frames, frames;
 	uint64_t first_ns, start_ms; /* when this pass began: in the file and here */
-	uint64_t now_ms;	     /* of the last timer() */
-	int out;		     /* -1 = none */
-	off_t out_size;		     /* of whole records */
+	uint64_t now_ms;             /* of the last timer() */
+	int out;                     /* -1 = none */
+	off_t out_size;              /* of whole records */
 	struct log_rate rate;
 };
 

@@ -4,7 +4,10 @@
 
 #include "switch/bridge_private.h"
 
-/* Addresses that an 802.1ad bridge forwards: 00 and 0B, 0C, 0D, 0F less its own (BR_GROUPFWD_8021AD). */
+/*
+ * Addresses that an 802.1ad bridge forwards: 00 and 0B, 0C, 0D, 0F less its own
+ * (BR_GROUPFWD_8021AD).
+ */
 #define GROUP_FWD_8021AD 0xb801u
 
 struct bridge *bridge_new(uint32_t fdb_size, const uint64_t secret[2])
@@ -53,9 +56,10 @@ void bridge_tick(struct bridge *br, uint64_t now_ms, struct outbox *out)
 		return;
 	n = fdb_sweep(br->fdb, now_ms, gone, room < 64 ? room : 64);
 	for (unsigned i = 0; i < n; i++) {
-		struct event event = {
-			.kind = EVENT_FDB_DELETED, .port = gone[i].port, .vid = gone[i].vid, .fdb = gone[i]
-		};
+		struct event event = { .kind = EVENT_FDB_DELETED,
+				       .port = gone[i].port,
+				       .vid = gone[i].vid,
+				       .fdb = gone[i] };
 
 		outbox_event(out, &event);
 	}
@@ -66,15 +70,20 @@ uint64_t bridge_next(const struct bridge *br, uint64_t now_ms)
 	return fdb_next(br->fdb, now_ms);
 }
 
-/* What VLAN filtering and its protocol change of the reserved addresses (br_recalculate_fwd_mask, recalculate_group_addr). */
+/*
+ * What VLAN filtering and its protocol change of the reserved addresses (br_recalculate_fwd_mask,
+ * recalculate_group_addr).
+ */
 static void recalculate_reserved(struct bridge *br)
 {
-	bool provider = br->attr[BRIDGE_VLAN_FILTERING] && br->attr[BRIDGE_VLAN_PROTOCOL] == TPID_8021AD;
+	bool provider =
+		br->attr[BRIDGE_VLAN_FILTERING] && br->attr[BRIDGE_VLAN_PROTOCOL] == TPID_8021AD;
 
 	if (!br->group_addr_set)
 		br->attr[BRIDGE_GROUP_ADDR] = MAC_RESERVED | (provider ? 8 : 0);
-	br->group_fwd_required =
-		provider ? (uint16_t)(GROUP_FWD_8021AD & ~(1u << (br->attr[BRIDGE_GROUP_ADDR] & 0xf))) : 0;
+	br->group_fwd_required = provider ? (uint16_t)(GROUP_FWD_8021AD &
+						       ~(1u << (br->attr[BRIDGE_GROUP_ADDR] & 0xf)))
+					  : 0;
 }
 
 /* Whether any port carries a VLAN whose counters would have to change kind. */
@@ -104,7 +113,9 @@ static int check(const struct bridge *br, enum bridge_attr attr, uint64_t value)
 	case BRIDGE_GROUP_FWD_MASK:
 		return value & 7 ? -EINVAL : 0;
 	case BRIDGE_GROUP_ADDR:
-		return !mac_is_reserved(value) || ((value & 0xf) >= 1 && (value & 0xf) <= 3) ? -EINVAL : 0;
+		return !mac_is_reserved(value) || ((value & 0xf) >= 1 && (value & 0xf) <= 3)
+			       ? -EINVAL
+			       : 0;
 	case BRIDGE_VLAN_STATS_PER_PORT:
 		return value != br->attr[attr] && any_port_vlan(br) ? -EBUSY : 0;
 	case BRIDGE_AGEING_TIME:
@@ -120,7 +131,8 @@ static int check(const struct bridge *br, enum bridge_attr attr, uint64_t value)
 	return -EINVAL;
 }
 
-int bridge_set(struct bridge *br, enum bridge_attr attr, uint64_t value, uint64_t now_ms, struct outbox *out)
+int bridge_set(struct bridge *br, enum bridge_attr attr, uint64_t value, uint64_t now_ms,
+	       struct outbox *out)
 {
 	struct event event = { .kind = EVENT_BRIDGE, .port = PORT_HOST };
 	uint64_t old;
@@ -142,7 +154,8 @@ int bridge_set(struct bridge *br, enum bridge_attr attr, uint64_t value, uint64_
 			return ret;
 	}
 	br->attr[attr] = value;
-	if (attr == BRIDGE_AGEING_TIME && !old) /* what was dead, and is not swept yet, must not come back */
+	if (attr == BRIDGE_AGEING_TIME &&
+	    !old) /* what was dead, and is not swept yet, must not come back */
 		fdb_flush(br->fdb, PORT_NONE, FDB_ANY_VID, true, now_ms);
 	if (attr == BRIDGE_AGEING_TIME)
 		fdb_set_ageing(br->fdb, value);
@@ -177,7 +190,7 @@ const char *bridge_port_name(const struct bridge *br, uint16_t n)
 
 uint16_t bridge_port_find(const struct bridge *br, const char *name)
 {
-	PORTSET_FOREACH (n, &br->ports, br->words)
+	PORTSET_FOREACH(n, &br->ports, br->words)
 		if (strcmp(br->port[n].name, name) == 0)
 			return (uint16_t)n;
 	return PORT_NONE;

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses that the user adds and removes (net/bridge/br_fdb.c: br_fdb_add, br_fdb_delete, br_fdb_flush). */
+/*
+ * Addresses that the user adds and removes (net/bridge/br_fdb.c: br_fdb_add, br_fdb_delete,
+ * br_fdb_flush).
+ */
 #include <errno.h>
 
 #include "switch/bridge_private.h"
 
-/* What an existing entry @old becomes when the user puts @e over it (fdb_add_entry, br_fdb_external_learn_add). */
+/*
+ * What an existing entry @old becomes when the user puts @e over it (fdb_add_entry,
+ * br_fdb_external_learn_add).
+ */
 static uint16_t merged_flags(const struct fdb_entry *old, const struct fdb_entry *e)
 {
 	if (e->flags & FDB_EXT_LEARN)
-		return (uint16_t)((old->flags & ~(FDB_LEARNED | FDB_LOCKED)) | FDB_EXT_LEARN | FDB_USER);
+		return (uint16_t)((old->flags & ~(FDB_LEARNED | FDB_LOCKED)) | FDB_EXT_LEARN |
+				  FDB_USER);
 	return (uint16_t)((old->flags & FDB_EXT_LEARN) | e->flags | FDB_USER);
 }
 
-static int add_one(struct bridge *br, const struct fdb_entry *e, uint16_t vid, enum fdb_mode mode, uint64_t now,
-		   struct outbox *out)
+static int add_one(struct bridge *br, const struct fdb_entry *e, uint16_t vid, enum fdb_mode mode,
+		   uint64_t now, struct outbox *out)
 {
 	struct fdb_changes changes = { 0 };
 	struct fdb_entry put = *e, old;
@@ -24,7 +31,7 @@ static int add_one(struct bridge *br, const struct fdb_entry *e, uint16_t vid, e
 	if (put.flags & FDB_LOCAL)
 		put.flags |= FDB_STATIC;
 	if (put.flags & FDB_EXT_LEARN)
-		put.flags &= (uint16_t)~(FDB_STATIC | FDB_STICKY);
+		put.flags &= (uint16_t) ~(FDB_STATIC | FDB_STICKY);
 	if (fdb_lookup(br->fdb, e->mac, vid, now, &old)) {
 		if (mode == FDB_MODE_ADD && !(e->flags & FDB_EXT_LEARN))
 			return -EEXIST;
@@ -51,13 +58,14 @@ static int check_add(const struct bridge *br, const struct fdb_entry *e, bool al
 		return -EINVAL;
 	if (dynamic && !portset_has(&br->learning, e->port))
 		return -EPERM;
-	if (!all_vlans && e->vid && (e->vid > VLAN_VID_MAX || !portset_has(&br->vlan[e->vid].member, e->port)))
+	if (!all_vlans && e->vid &&
+	    (e->vid > VLAN_VID_MAX || !portset_has(&br->vlan[e->vid].member, e->port)))
 		return -EINVAL;
 	return 0;
 }
 
-int bridge_fdb_add(struct bridge *br, const struct fdb_entry *e, bool all_vlans, enum fdb_mode mode, uint64_t now_ms,
-		   struct outbox *out)
+int bridge_fdb_add(struct bridge *br, const struct fdb_entry *e, bool all_vlans, enum fdb_mode mode,
+		   uint64_t now_ms, struct outbox *out)
 {
 	int ret = check_add(br, e, all_vlans);
 
@@ -71,7 +79,8 @@ int bridge_fdb_add(struct bridge *br, const struct fdb_entry *e, bool all_vlans,
 	return ret;
 }
 
-static int del_one(struct bridge *br, uint64_t mac, uint16_t vid, uint16_t port, uint64_t now, struct outbox *out)
+static int del_one(struct bridge *br, uint64_t mac, uint16_t vid, uint16_t port, uint64_t now,
+		   struct outbox *out)
 {
 	struct fdb_changes changes = { 0 };
 	struct fdb_entry e;
@@ -83,8 +92,8 @@ static int del_one(struct bridge *br, uint64_t mac, uint16_t vid, uint16_t port,
 	return 0;
 }
 
-int bridge_fdb_del(struct bridge *br, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans, uint64_t now_ms,
-		   struct outbox *out)
+int bridge_fdb_del(struct bridge *br, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans,
+		   uint64_t now_ms, struct outbox *out)
 {
 	int ret = -ENOENT;
 
@@ -93,12 +102,14 @@ int bridge_fdb_del(struct bridge *br, uint64_t mac, uint16_t vid, uint16_t port,
 	if (!all_vlans)
 		return vid > VLAN_VID_MAX ? -EINVAL : del_one(br, mac, vid, port, now_ms, out);
 	for (unsigned i = 0; i <= VLAN_VID_MAX; i++)
-		if (portset_has(&br->vlan[i].member, port) && del_one(br, mac, (uint16_t)i, port, now_ms, out) == 0)
+		if (portset_has(&br->vlan[i].member, port) &&
+		    del_one(br, mac, (uint16_t)i, port, now_ms, out) == 0)
 			ret = 0;
 	return ret;
 }
 
-int bridge_fdb_flush(struct bridge *br, const struct fdb_match *match, uint64_t now_ms, struct outbox *out)
+int bridge_fdb_flush(struct bridge *br, const struct fdb_match *match, uint64_t now_ms,
+		     struct outbox *out)
 {
 	struct event event = { .kind = EVENT_FDB_FLUSHED, .port = match->port, .vid = match->vid };
 	struct fdb_entry gone[64];
@@ -116,22 +127,24 @@ int bridge_fdb_flush(struct bridge *br, const struct fdb_match *match, uint64_t 
 	do {
 		n = fdb_remove(br->fdb, match, now_ms, &cursor, gone, 64);
 		for (unsigned i = 0; i < n; i++) {
-			event = (struct event){
-				.kind = EVENT_FDB_DELETED, .port = gone[i].port, .vid = gone[i].vid, .fdb = gone[i]
-			};
+			event = (struct event){ .kind = EVENT_FDB_DELETED,
+						.port = gone[i].port,
+						.vid = gone[i].vid,
+						.fdb = gone[i] };
 			outbox_event(out, &event);
 		}
 	} while (cursor != UINT64_MAX);
 	return 0;
 }
 
-bool bridge_fdb_get(const struct bridge *br, uint64_t mac, uint16_t vid, uint64_t now_ms, struct fdb_entry *e)
+bool bridge_fdb_get(const struct bridge *br, uint64_t mac, uint16_t vid, uint64_t now_ms,
+		    struct fdb_entry *e)
 {
 	return fdb_lookup(br->fdb, mac, vid, now_ms, e);
 }
 
-unsigned bridge_fdb_walk(const struct bridge *br, const struct fdb_match *match, uint64_t now_ms, uint64_t *cursor,
-			 struct fdb_entry *entries, unsigned max)
+unsigned bridge_fdb_walk(const struct bridge *br, const struct fdb_match *match, uint64_t now_ms,
+			 uint64_t *cursor, struct fdb_entry *entries, unsigned max)
 {
 	return fdb_walk(br->fdb, match, now_ms, cursor, entries, max);
 }

@@ -25,7 +25,8 @@ void bridge_port_sets(struct bridge *br, uint16_t n)
 
 	portset_put(&br->ports, n, port->exists);
 	portset_put(&br->forwarding, n, port->exists && state == STATE_FORWARDING);
-	portset_put(&br->learning, n, port->exists && (state == STATE_FORWARDING || state == STATE_LEARNING));
+	portset_put(&br->learning, n,
+		    port->exists && (state == STATE_FORWARDING || state == STATE_LEARNING));
 	/* br0 gets unknown unicast only while promiscuous, which resolve() sees to. */
 	portset_put(&br->flood[FLOOD_UNICAST], n, port->exists && !host && port->attr[PORT_FLOOD]);
 	portset_put(&br->flood[FLOOD_MULTICAST], n, port->exists && port->attr[PORT_MCAST_FLOOD]);
@@ -34,7 +35,8 @@ void bridge_port_sets(struct bridge *br, uint16_t n)
 	portset_put(&br->isolated, n, port->exists && port->attr[PORT_ISOLATED]);
 	portset_put(&br->locked, n, port->exists && port->attr[PORT_LOCKED]);
 	/* What goes up to the host passes no MTU check (br_pass_frame_up). */
-	port->max_len = port->link.mtu && !host ? port->link.mtu + FRAME_HDR_LEN + FRAME_TAG_LEN : UINT32_MAX;
+	port->max_len = port->link.mtu && !host ? port->link.mtu + FRAME_HDR_LEN + FRAME_TAG_LEN
+						: UINT32_MAX;
 }
 
 /* Sets the words of every set to what the highest port needs. */
@@ -46,8 +48,8 @@ static void recount_words(struct bridge *br)
 			br->words = i + 1;
 }
 
-int bridge_port_add(struct bridge *br, uint16_t n, const char *name, bool local_mac, uint64_t now_ms,
-		    struct outbox *out)
+int bridge_port_add(struct bridge *br, uint16_t n, const char *name, bool local_mac,
+		    uint64_t now_ms, struct outbox *out)
 {
 	struct bridge_port *port = &br->port[n];
 	uint16_t pvid = (uint16_t)br->attr[BRIDGE_VLAN_DEFAULT_PVID];
@@ -89,13 +91,16 @@ free_port:
 /* Returns another port than @n with address @mac in VLAN @vid, or PORT_NONE. */
 static uint16_t other_owner(const struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid)
 {
-	PORTSET_FOREACH (i, &br->vlan[vid].member, br->words)
+	PORTSET_FOREACH(i, &br->vlan[vid].member, br->words)
 		if (i != n && br->port[i].local_mac && br->port[i].link.mac == mac)
 			return (uint16_t)i;
 	return PORT_NONE;
 }
 
-/* Gives entry @local of its port to another port that has that address; silently, as fdb_delete_local() does. */
+/*
+ * Gives entry @local of its port to another port that has that address; silently, as
+ * fdb_delete_local() does.
+ */
 static bool pass_on(struct bridge *br, const struct fdb_entry *local, uint64_t now)
 {
 	struct fdb_changes changes = { 0 };
@@ -118,7 +123,10 @@ static void forget_port(struct bridge *br, uint16_t n, uint64_t now, struct outb
 	do {
 		got = fdb_remove(br->fdb, &match, now, &cursor, gone, 64);
 		for (unsigned i = 0; i < got; i++) {
-			struct event event = { .kind = EVENT_FDB_DELETED, .port = n, .vid = gone[i].vid, .fdb = gone[i] };
+			struct event event = { .kind = EVENT_FDB_DELETED,
+					       .port = n,
+					       .vid = gone[i].vid,
+					       .fdb = gone[i] };
 
 			if (!(gone[i].flags & FDB_LOCAL) || !pass_on(br, &gone[i], now))
 				outbox_event(out, &event);
@@ -135,7 +143,7 @@ int bridge_port_del(struct bridge *br, uint16_t n, uint64_t now_ms, struct outbo
 	bridge_vlan_del(br, n, 1, VLAN_VID_MAX, now_ms, out);
 	forget_port(br, n, now_ms, out);
 	vlan_del(&br->vlan[0], n);
-	PORTSET_FOREACH (i, &br->ports, br->words)
+	PORTSET_FOREACH(i, &br->ports, br->words)
 		if (br->port[i].attr[PORT_BACKUP_PORT] == n)
 			br->port[i].attr[PORT_BACKUP_PORT] = PORT_NONE;
 	port->exists = false;
@@ -150,7 +158,8 @@ int bridge_port_del(struct bridge *br, uint16_t n, uint64_t now_ms, struct outbo
 }
 
 /* Moves the address of port @n from @old to the MAC of its link (br_fdb_changeaddr). */
-static void change_mac(struct bridge *br, uint16_t n, uint64_t old, uint64_t now, struct outbox *out)
+static void change_mac(struct bridge *br, uint16_t n, uint64_t old, uint64_t now,
+		       struct outbox *out)
 {
 	for (unsigned vid = 0; vid <= VLAN_VID_MAX; vid++) {
 		if (!portset_has(&br->vlan[vid].member, n))
@@ -161,7 +170,8 @@ static void change_mac(struct bridge *br, uint16_t n, uint64_t old, uint64_t now
 	}
 }
 
-int bridge_port_link(struct bridge *br, uint16_t n, const struct link *link, uint64_t now_ms, struct outbox *out)
+int bridge_port_link(struct bridge *br, uint16_t n, const struct link *link, uint64_t now_ms,
+		     struct outbox *out)
 {
 	struct bridge_port *port = &br->port[n];
 	struct link old;
@@ -177,13 +187,17 @@ int bridge_port_link(struct bridge *br, uint16_t n, const struct link *link, uin
 		port->link.mac = old.mac; /* a missing interface keeps the address it had */
 	if (port->local_mac && old.mac != port->link.mac)
 		change_mac(br, n, old.mac, now_ms, out);
-	/* br_stp_disable_port(), which br_port_carrier_check() leaves out for a port that is disabled already */
+	/*
+	 * br_stp_disable_port(), which br_port_carrier_check() leaves out for a port that is
+	 * disabled already
+	 */
 	if (down || (had && !has_carrier(port) && port->attr[PORT_STATE] != STATE_DISABLED)) {
 		port->attr[PORT_STATE] = STATE_DISABLED;
 		if (port->attr[PORT_BACKUP_PORT] == PORT_NONE)
 			fdb_flush(br->fdb, n, FDB_ANY_VID, true, now_ms);
 	} else if (!had && has_carrier(port)) {
-		port->attr[PORT_STATE] = STATE_FORWARDING; /* br_stp_enable_port() without spanning tree */
+		port->attr[PORT_STATE] =
+			STATE_FORWARDING; /* br_stp_enable_port() without spanning tree */
 	}
 	bridge_port_sets(br, n);
 	if (memcmp(&old, &port->link, sizeof(old)) != 0)
@@ -196,13 +210,17 @@ static int set_state(struct bridge *br, uint16_t n, uint64_t state)
 {
 	struct bridge_port *port = &br->port[n];
 
-	if (!port->link.up || !port->link.present || (!port->link.carrier && state != STATE_DISABLED))
+	if (!port->link.up || !port->link.present ||
+	    (!port->link.carrier && state != STATE_DISABLED))
 		return -ENETDOWN;
 	port->attr[PORT_STATE] = state == STATE_BLOCKING ? STATE_FORWARDING : state;
 	return 0;
 }
 
-/* Whether @port may have @attr at @value: MAC authentication bypass notes sources that the lock keeps out (br_setport). */
+/*
+ * Whether @port may have @attr at @value: MAC authentication bypass notes sources that the lock
+ * keeps out (br_setport).
+ */
 static bool mab_allows(const struct bridge_port *port, enum port_attr attr, uint64_t value)
 {
 	bool mab = attr == PORT_MAB ? value : port->attr[PORT_MAB];
@@ -212,8 +230,8 @@ static bool mab_allows(const struct bridge_port *port, enum port_attr attr, uint
 	return !mab || (locked && learning);
 }
 
-int bridge_port_set(struct bridge *br, uint16_t n, enum port_attr attr, uint64_t value, uint64_t now_ms,
-		    struct outbox *out)
+int bridge_port_set(struct bridge *br, uint16_t n, enum port_attr attr, uint64_t value,
+		    uint64_t now_ms, struct outbox *out)
 {
 	const struct fdb_match noted = { n, FDB_ANY_VID, FDB_LOCKED, FDB_LOCKED };
 	struct bridge_port *port = &br->port[n];
@@ -255,7 +273,9 @@ uint64_t bridge_port_get(const struct bridge *br, uint16_t n, enum port_attr att
 
 int bridge_local_add(struct bridge *br, uint16_t n, uint16_t vid, uint64_t now, struct outbox *out)
 {
-	struct fdb_entry e = { .mac = br->port[n].link.mac, .vid = vid, .port = n, .flags = FDB_LOCAL | FDB_STATIC };
+	struct fdb_entry e = {
+		.mac = br->port[n].link.mac, .vid = vid, .port = n, .flags = FDB_LOCAL | FDB_STATIC
+	};
 	struct fdb_changes changes = { 0 };
 	struct fdb_hit hit;
 	int ret;
@@ -274,12 +294,14 @@ int bridge_local_add(struct bridge *br, uint16_t n, uint16_t vid, uint64_t now, 
 	return ret;
 }
 
-void bridge_local_del(struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid, uint64_t now, struct outbox *out)
+void bridge_local_del(struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid, uint64_t now,
+		      struct outbox *out)
 {
 	struct fdb_changes changes = { 0 };
 	struct fdb_entry e;
 
-	if (!fdb_lookup(br->fdb, mac, vid, now, &e) || e.port != n || !(e.flags & FDB_LOCAL) || e.flags & FDB_USER)
+	if (!fdb_lookup(br->fdb, mac, vid, now, &e) || e.port != n || !(e.flags & FDB_LOCAL) ||
+	    e.flags & FDB_USER)
 		return;
 	if (pass_on(br, &e, now))
 		return;

@@ -2,9 +2,9 @@
 /*
  * bridge_private: the inside of `struct bridge`, shared by the files that implement it.
  *
- * The surprising rule: everything the frame path asks about ports is kept as port sets that are recomputed when a
- * setting changes, never per frame. `words` bounds all of them. Only switch/bridge*.c, forward.c and trace.c may
- * include this.
+ * The surprising rule: everything the frame path asks about ports is kept as port sets that are
+ * recomputed when a setting changes, never per frame. `words` bounds all of them. Only
+ * switch/bridge*.c, forward.c and trace.c may include this.
  */
 #ifndef SWITCH_BRIDGE_PRIVATE_H
 #define SWITCH_BRIDGE_PRIVATE_H
@@ -14,22 +14,23 @@
 
 struct bridge_port {
 	bool exists;
-	bool local_mac;            /* its link's MAC is an address of the switch */
+	bool local_mac; /* its link's MAC is an address of the switch */
 	char name[PORT_NAME_MAX];
 	struct link link;
 	uint64_t attr[PORT_ATTR_MAX];
-	uint32_t max_len;          /* longest frame it may be sent: mtu + 14 + 4 */
-	uint16_t pvid;             /* 0 = none */
-	uint8_t *vlan_state;       /* enum port_state of each VID */
-	struct vlan_stats *vlan_stats; /* of each VID; pages that are never counted in stay untouched */
+	uint32_t max_len;    /* longest frame it may be sent: mtu + 14 + 4 */
+	uint16_t pvid;       /* 0 = none */
+	uint8_t *vlan_state; /* enum port_state of each VID */
+	struct vlan_stats
+		*vlan_stats; /* of each VID; pages that are never counted in stay untouched */
 };
 
 struct bridge {
 	struct fdb *fdb;
 	uint64_t attr[BRIDGE_ATTR_MAX];
-	bool group_addr_set;       /* by the user: VLAN settings do not change it any more */
+	bool group_addr_set;         /* by the user: VLAN settings do not change it any more */
 	uint16_t group_fwd_required; /* reserved addresses forwarded in 802.1ad mode */
-	unsigned words;            /* of every port set */
+	unsigned words;              /* of every port set */
 	struct portset ports;
 	struct portset forwarding; /* port state is forwarding: may send and receive */
 	struct portset learning;   /* port state is learning or forwarding */
@@ -37,7 +38,7 @@ struct bridge {
 	struct portset hairpin;
 	struct portset isolated;
 	struct portset locked;
-	struct vlan *vlan;         /* VLAN_N of them */
+	struct vlan *vlan;             /* VLAN_N of them */
 	struct vlan_stats *vlan_stats; /* of each VID, all ports together */
 	struct bridge_port port[PORT_MAX];
 };
@@ -55,34 +56,40 @@ struct passage {
 /* Where one frame goes. */
 struct resolution {
 	struct portset to;
-	bool found;      /* an FDB entry decided */
-	bool backup;     /* sent to the entry's backup port instead */
+	bool found;  /* an FDB entry decided */
+	bool backup; /* sent to the entry's backup port instead */
 	struct fdb_hit hit;
 };
 
 /*
- * The steps of forward.c, in order: admit() judges source, reserved addresses and port state; vlan_classify() (classify.c)
- * finds the VLAN of @f and moves its tag; authorised() is the check of a locked port, *@note_locked says that the source
- * becomes or stays a locked entry; resolve() finds the egress ports. None of them changes the bridge; each returns the
- * reason to drop at once.
+ * The steps of forward.c, in order: admit() judges source, reserved addresses and port state;
+ * vlan_classify() (classify.c) finds the VLAN of @f and moves its tag; authorised() is the check of
+ * a locked port, *@note_locked says that the source becomes or stays a locked entry; resolve()
+ * finds the egress ports. None of them changes the bridge; each returns the reason to drop at once.
  */
 enum drop admit(const struct bridge *br, const struct frame *f, struct passage *p);
 enum drop vlan_classify(const struct bridge *br, struct frame *f, struct passage *p);
-enum drop authorised(const struct bridge *br, const struct frame *f, const struct passage *p, uint64_t now,
-		     bool *note_locked);
-enum drop resolve(const struct bridge *br, const struct frame *f, const struct passage *p, uint64_t now,
-		  struct resolution *r);
+enum drop authorised(const struct bridge *br, const struct frame *f, const struct passage *p,
+		     uint64_t now, bool *note_locked);
+enum drop resolve(const struct bridge *br, const struct frame *f, const struct passage *p,
+		  uint64_t now, struct resolution *r);
 
 /* Counts @f in its VLAN's statistics, sent (@tx) or received by port @n. */
 void bridge_vlan_count(struct bridge *br, const struct frame *f, uint16_t n, bool tx);
 
-/* Returns the bytes of @f that the MTU rule and VLAN statistics count: without lifted tags, plus a payload tag. */
+/*
+ * Returns the bytes of @f that the MTU rule and VLAN statistics count: without lifted tags, plus a
+ * payload tag.
+ */
 static inline uint32_t bridge_frame_len(const struct bridge *br, const struct frame *f)
 {
 	return f->total + (br->attr[BRIDGE_VLAN_FILTERING] && f->kept.tpid ? FRAME_TAG_LEN : 0);
 }
 
-/* Returns whether the MTU of port @n forbids to send it @f (is_skb_forwardable); super-frames are exempt. */
+/*
+ * Returns whether the MTU of port @n forbids to send it @f (is_skb_forwardable); super-frames are
+ * exempt.
+ */
 static inline bool bridge_too_long(const struct bridge *br, uint16_t n, const struct frame *f)
 {
 	return bridge_frame_len(br, f) > br->port[n].max_len && !f->vnet.gso_type;
@@ -94,10 +101,15 @@ void bridge_port_sets(struct bridge *br, uint16_t n);
 /* Adds the local address of port @n in VLAN @vid (fdb_add_local). Returns 0 or -ENOSPC. */
 int bridge_local_add(struct bridge *br, uint16_t n, uint16_t vid, uint64_t now, struct outbox *out);
 /* Removes it, or passes it to another port with that MAC (fdb_delete_local). */
-void bridge_local_del(struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid, uint64_t now, struct outbox *out);
+void bridge_local_del(struct bridge *br, uint16_t n, uint64_t mac, uint16_t vid, uint64_t now,
+		      struct outbox *out);
 
-/* Follows a change of vlan_default_pvid from @old to @pvid on all ports (__br_vlan_set_default_pvid). */
-int bridge_vlan_default_pvid(struct bridge *br, uint16_t old, uint16_t pvid, uint64_t now, struct outbox *out);
+/*
+ * Follows a change of vlan_default_pvid from @old to @pvid on all ports
+ * (__br_vlan_set_default_pvid).
+ */
+int bridge_vlan_default_pvid(struct bridge *br, uint16_t old, uint16_t pvid, uint64_t now,
+			     struct outbox *out);
 
 /* Says that port @n changed. */
 void bridge_port_event(uint16_t n, enum event_kind kind, struct outbox *out);

@@ -12,8 +12,11 @@ struct run {
 
 static void run_end(struct run *run, struct outbox *out)
 {
-	struct event event = { .kind = run->kind, .port = run->port, .vid = run->first,
-			       .vid_last = run->last, .vlan_flags = run->flags };
+	struct event event = { .kind = run->kind,
+			       .port = run->port,
+			       .vid = run->first,
+			       .vid_last = run->last,
+			       .vlan_flags = run->flags };
 
 	if (run->first)
 		outbox_event(out, &event);
@@ -35,8 +38,12 @@ static void run_add(struct run *run, const struct bridge *br, uint16_t vid, stru
 	run->flags = flags;
 }
 
-/* Adds or changes one VLAN of port @n (nbp_vlan_add, __vlan_add_flags). Returns 1 if it changed, 0, or -ENOSPC. */
-static int add_one(struct bridge *br, uint16_t n, uint16_t vid, uint16_t flags, uint64_t now, struct outbox *out)
+/*
+ * Adds or changes one VLAN of port @n (nbp_vlan_add, __vlan_add_flags). Returns 1 if it changed, 0,
+ * or -ENOSPC.
+ */
+static int add_one(struct bridge *br, uint16_t n, uint16_t vid, uint16_t flags, uint64_t now,
+		   struct outbox *out)
 {
 	struct bridge_port *port = &br->port[n];
 	struct vlan *v = &br->vlan[vid];
@@ -62,15 +69,16 @@ static int add_one(struct bridge *br, uint16_t n, uint16_t vid, uint16_t flags, 
 	return changed;
 }
 
-int bridge_vlan_add(struct bridge *br, uint16_t n, uint16_t first, uint16_t last, uint16_t flags, uint64_t now_ms,
-		    struct outbox *out)
+int bridge_vlan_add(struct bridge *br, uint16_t n, uint16_t first, uint16_t last, uint16_t flags,
+		    uint64_t now_ms, struct outbox *out)
 {
 	struct run run = { .kind = EVENT_VLAN_ADDED, .port = n };
 	int ret = 0;
 
 	if (!bridge_port_exists(br, n))
 		return -ENODEV;
-	if (first < 1 || last > VLAN_VID_MAX || first > last || (flags & VLAN_PVID && first != last))
+	if (first < 1 || last > VLAN_VID_MAX || first > last ||
+	    (flags & VLAN_PVID && first != last))
 		return -EINVAL;
 	for (unsigned vid = first; vid <= last && ret >= 0; vid++) {
 		ret = add_one(br, n, (uint16_t)vid, flags, now_ms, out);
@@ -119,8 +127,8 @@ int bridge_vlan_del(struct bridge *br, uint16_t n, uint16_t first, uint16_t last
 	return 0;
 }
 
-int bridge_vlan_set_state(struct bridge *br, uint16_t n, uint16_t first, uint16_t last, enum port_state state,
-			  uint64_t now_ms, struct outbox *out)
+int bridge_vlan_set_state(struct bridge *br, uint16_t n, uint16_t first, uint16_t last,
+			  enum port_state state, uint64_t now_ms, struct outbox *out)
 {
 	struct run run = { .kind = EVENT_VLAN_ADDED, .port = n };
 
@@ -146,11 +154,13 @@ int bridge_vlan_set_state(struct bridge *br, uint16_t n, uint16_t first, uint16_
 	return 0;
 }
 
-bool bridge_vlan_get(const struct bridge *br, uint16_t n, uint16_t vid, uint16_t *flags, enum port_state *state)
+bool bridge_vlan_get(const struct bridge *br, uint16_t n, uint16_t vid, uint16_t *flags,
+		     enum port_state *state)
 {
 	*flags = 0;
 	*state = STATE_DISABLED;
-	if (!bridge_port_exists(br, n) || vid < 1 || vid > VLAN_VID_MAX || !portset_has(&br->vlan[vid].member, n))
+	if (!bridge_port_exists(br, n) || vid < 1 || vid > VLAN_VID_MAX ||
+	    !portset_has(&br->vlan[vid].member, n))
 		return false;
 	if (br->port[n].pvid == vid)
 		*flags |= VLAN_PVID;
@@ -166,9 +176,10 @@ static bool is_default(const struct bridge *br, uint16_t n, uint16_t vid)
 	return br->port[n].pvid == vid && portset_has(&br->vlan[vid].untagged, n);
 }
 
-int bridge_vlan_default_pvid(struct bridge *br, uint16_t old, uint16_t pvid, uint64_t now, struct outbox *out)
+int bridge_vlan_default_pvid(struct bridge *br, uint16_t old, uint16_t pvid, uint64_t now,
+			     struct outbox *out)
 {
-	PORTSET_FOREACH (i, &br->ports, br->words) {
+	PORTSET_FOREACH(i, &br->ports, br->words) {
 		uint16_t n = (uint16_t)i;
 		int ret;
 

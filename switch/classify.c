@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which VLAN a frame is in, and what becomes of its tag: the ingress rules of 802.1Q 6.9, as __allowed_ingress()
- * (net/bridge/br_vlan.c) applies them. With VLAN filtering off every frame is in VLAN 0 and tags are payload.
+ * Which VLAN a frame is in, and what becomes of its tag: the ingress rules of 802.1Q 6.9, as
+ * __allowed_ingress() (net/bridge/br_vlan.c) applies them. With VLAN filtering off every frame is
+ * in VLAN 0 and tags are payload.
  */
 #include "switch/bridge_private.h"
 
-/* Turns the tag or the lack of one into the bridge's own tag, as __allowed_ingress() does. Returns the VID, 0 = none. */
+/*
+ * Turns the tag or the lack of one into the bridge's own tag, as __allowed_ingress() does. Returns
+ * the VID, 0 = none.
+ */
 static uint16_t bridge_tag(const struct bridge *br, struct frame *f)
 {
 	uint16_t proto = (uint16_t)br->attr[BRIDGE_VLAN_PROTOCOL];
@@ -48,7 +52,7 @@ static enum drop vlan_ingress(const struct bridge *br, const struct frame *f, st
 		if (p->late == DROP_RESERVED)
 			p->learn = false; /* br_should_learn() */
 		else if (portset_has(&br->forwarding, f->port))
-			return DROP_STATE; /* the VLAN's state binds only while the port's is forwarding */
+			return DROP_STATE; /* it binds only while the port is forwarding */
 	} else if (!portset_has(&v->forwarding, f->port) && !p->late && f->port != PORT_HOST) {
 		p->late = DROP_STATE;
 	}

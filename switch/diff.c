@@ -140,8 +140,8 @@ static unsigned vlan_step(enum verb_op op, const struct model_vlans *a, const st
 }
 
 /*
- * The VLANs 64 * @i and following that vlan_step() may have something to say of, as bits: a port
- * has 4094 of them, and most are as they should be.
+ * The VLANs 64 * @i and following that vlan_step() may have something to say of, as bits. A
+ * port has 4094 of them, and most are as they should be.
  */
 static uint64_t vlan_steps(enum verb_op op, const struct model_vlans *a,
 			   const struct model_vlans *w, unsigned i)

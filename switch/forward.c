@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way of a frame through the bridge, in the order of the Linux bridge (net/bridge/br_input.c, br_forward.c):
+ * The way of a frame through the bridge, in the order of the Linux bridge (net/bridge/br_input.c,
+ * br_forward.c):
  *
  *	admit()         source address, reserved group addresses, state of the ingress port
  *	vlan_classify() the frame's VLAN; its tag becomes the bridge's
@@ -16,7 +17,10 @@
 
 #define AHEAD 8u /* frames; about as many cache misses as a core has in flight */
 
-/* Whether the reserved address 01:80:c2:00:00:0X, X = @x, is forwarded like any other (br_handle_frame). */
+/*
+ * Whether the reserved address 01:80:c2:00:00:0X, X = @x, is forwarded like any other
+ * (br_handle_frame).
+ */
 static bool reserved_forwarded(const struct bridge *br, const struct bridge_port *in, unsigned x)
 {
 	uint64_t mask = br->group_fwd_required | in->attr[PORT_PORT_GROUP_FWD_MASK];
@@ -45,7 +49,7 @@ enum drop admit(const struct bridge *br, const struct frame *f, struct passage *
 		p->learn = p->learn && !br->attr[BRIDGE_NO_LINKLOCAL_LEARN];
 		if ((p->dst & 0xf) == 1 || !p->learn)
 			return DROP_RESERVED;
-		p->late = DROP_RESERVED; /* __br_handle_local_finish(), whatever the lock of the port */
+		p->late = DROP_RESERVED; /* __br_handle_local_finish(), locked or not */
 		return DROP_NONE;
 	}
 	if (!learning)
@@ -55,8 +59,8 @@ enum drop admit(const struct bridge *br, const struct frame *f, struct passage *
 	return DROP_NONE;
 }
 
-enum drop authorised(const struct bridge *br, const struct frame *f, const struct passage *p, uint64_t now,
-		     bool *note_locked)
+enum drop authorised(const struct bridge *br, const struct frame *f, const struct passage *p,
+		     uint64_t now, bool *note_locked)
 {
 	struct fdb_hit hit;
 
@@ -73,8 +77,8 @@ enum drop authorised(const struct bridge *br, const struct frame *f, const struc
 	return *note_locked ? DROP_LOCKED : DROP_NONE;
 }
 
-static void learn(struct bridge *br, const struct frame *f, const struct passage *p, uint16_t flags, uint64_t now,
-		  struct outbox *out)
+static void learn(struct bridge *br, const struct frame *f, const struct passage *p, uint16_t flags,
+		  uint64_t now, struct outbox *out)
 {
 	struct fdb_changes changes;
 
@@ -85,10 +89,11 @@ static void learn(struct bridge *br, const struct frame *f, const struct passage
 }
 
 /* The ports that get a frame nobody is known to want alone (br_flood, and the copy for br0). */
-static void flood(const struct bridge *br, const struct frame *f, const struct passage *p, struct portset *to)
+static void flood(const struct bridge *br, const struct frame *f, const struct passage *p,
+		  struct portset *to)
 {
 	enum flood_class class = p->dst == MAC_BROADCAST ? FLOOD_BROADCAST
-				 : mac_is_group(p->dst)	 ? FLOOD_MULTICAST
+				 : mac_is_group(p->dst)  ? FLOOD_MULTICAST
 							 : FLOOD_UNICAST;
 
 	if (f->port == PORT_HOST && class != FLOOD_UNICAST)
@@ -102,7 +107,8 @@ static uint16_t egress_port(const struct bridge *br, const struct fdb_hit *hit, 
 {
 	const struct bridge_port *port = &br->port[hit->port];
 
-	*backup = port->attr[PORT_BACKUP_PORT] != PORT_NONE && !(port->link.up && port->link.carrier);
+	*backup =
+		port->attr[PORT_BACKUP_PORT] != PORT_NONE && !(port->link.up && port->link.carrier);
 	return *backup ? (uint16_t)port->attr[PORT_BACKUP_PORT] : hit->port;
 }
 
@@ -118,8 +124,8 @@ static enum drop refusal(const struct bridge *br, const struct frame *f, uint16_
 	return portset_has(&br->vlan[f->vid].member, n) ? DROP_STATE : DROP_VLAN;
 }
 
-enum drop resolve(const struct bridge *br, const struct frame *f, const struct passage *p, uint64_t now,
-		  struct resolution *r)
+enum drop resolve(const struct bridge *br, const struct frame *f, const struct passage *p,
+		  uint64_t now, struct resolution *r)
 {
 	const struct vlan *v = &br->vlan[f->vid];
 	uint16_t one = PORT_NONE;
@@ -129,7 +135,7 @@ enum drop resolve(const struct bridge *br, const struct frame *f, const struct p
 	if (r->found) {
 		memset(&r->to, 0, br->words * sizeof(r->to.w[0]));
 		if (r->hit.port == PORT_HOST || (r->hit.flags & FDB_LOCAL && f->port != PORT_HOST))
-			one = PORT_HOST; /* what the host itself sends to a port's address leaves by the port */
+			one = PORT_HOST; /* from the host, by the port that has the address */
 		else
 			one = egress_port(br, &r->hit, &r->backup);
 		portset_add(&r->to, one);
@@ -143,7 +149,8 @@ enum drop resolve(const struct bridge *br, const struct frame *f, const struct p
 		portset_del(&r->to, f->port);
 	if (portset_has(&br->isolated, f->port))
 		portset_sub(&r->to, &br->isolated, br->words);
-	if (br->port[PORT_HOST].link.promisc && portset_has(&br->forwarding, PORT_HOST) && f->port != PORT_HOST)
+	if (br->port[PORT_HOST].link.promisc && portset_has(&br->forwarding, PORT_HOST) &&
+	    f->port != PORT_HOST)
 		portset_add(&r->to, PORT_HOST); /* br_pass_frame_up(): whatever the VLAN */
 
 	if (!portset_empty(&r->to, br->words))
@@ -153,13 +160,17 @@ enum drop resolve(const struct bridge *br, const struct frame *f, const struct p
 	return one == PORT_HOST ? DROP_LOCAL : refusal(br, f, one);
 }
 
-/* Queues @f for every port of @r, with its tag where the VLAN is not untagged there (br_handle_vlan). */
-static void deliver(struct bridge *br, const struct frame *f, const struct resolution *r, struct outbox *out)
+/*
+ * Queues @f for every port of @r, with its tag where the VLAN is not untagged there
+ * (br_handle_vlan).
+ */
+static void deliver(struct bridge *br, const struct frame *f, const struct resolution *r,
+		    struct outbox *out)
 {
 	const struct vlan *v = &br->vlan[f->vid];
 	bool count = f->vid && br->attr[BRIDGE_VLAN_STATS_ENABLED];
 
-	PORTSET_FOREACH (n, &r->to, br->words) {
+	PORTSET_FOREACH(n, &r->to, br->words) {
 		struct port_stats *stats = &out->txq[n]->stats;
 
 		stats->queued++;
@@ -173,8 +184,8 @@ static void deliver(struct bridge *br, const struct frame *f, const struct resol
 }
 
 /* Everything that needs the FDB, for one admitted and classified frame. */
-static enum drop forward(struct bridge *br, const struct frame *f, const struct passage *p, uint64_t now,
-			 struct outbox *out)
+static enum drop forward(struct bridge *br, const struct frame *f, const struct passage *p,
+			 uint64_t now, struct outbox *out)
 {
 	struct resolution r;
 	enum drop drop = p->drop;
@@ -203,7 +214,10 @@ static enum drop forward(struct bridge *br, const struct frame *f, const struct 
 	return drop;
 }
 
-/* Judges @f as far as the FDB is not needed, and sends for the parts of the FDB that forward() will read. */
+/*
+ * Judges @f as far as the FDB is not needed, and sends for the parts of the FDB that forward() will
+ * read.
+ */
 static void prepare(const struct bridge *br, struct frame *f, struct passage *p)
 {
 	p->drop = admit(br, f, p);

@@ -56,7 +56,9 @@ void outbox_fdb_changes(struct outbox *out, const struct fdb_changes *changes)
 
 	for (unsigned i = 0; i < changes->n; i++) {
 		const struct fdb_entry *e = &changes->c[i].entry;
-		struct event event = { .kind = kind[changes->c[i].kind], .port = e->port, .vid = e->vid, .fdb = *e };
+		struct event event = {
+			.kind = kind[changes->c[i].kind], .port = e->port, .vid = e->vid, .fdb = *e
+		};
 
 		outbox_event(out, &event);
 	}
@@ -68,7 +70,7 @@ unsigned outbox_room(const struct outbox *out)
 
 	if (room > BATCH_MAX)
 		room = BATCH_MAX;
-	PORTSET_FOREACH (port, &out->busy, PORTSET_WORDS)
+	PORTSET_FOREACH(port, &out->busy, PORTSET_WORDS)
 		if (BATCH_MAX - out->txq[port]->n < room)
 			room = BATCH_MAX - out->txq[port]->n;
 	return room;

@@ -2,10 +2,11 @@
 /*
  * outbox: what the bridge hands back: frames to send, and news.
  *
- * A queue for each port (with that port's counters), the set of ports whose queue is not empty, and a fixed list of
- * events. The surprising rule: the core never waits and never calls out; when a queue or the event list could
- * overflow, bridge_input() and bridge_tick() stop early, and the caller flushes and calls again. One outbox
- * belongs to one worker. Frames referred to stay valid until the batch they came in is done().
+ * A queue for each port (with that port's counters), the set of ports whose queue is not empty, and
+ * a fixed list of events. The surprising rule: the core never waits and never calls out; when a
+ * queue or the event list could overflow, bridge_input() and bridge_tick() stop early, and the
+ * caller flushes and calls again. One outbox belongs to one worker. Frames referred to stay valid
+ * until the batch they came in is done().
  */
 #ifndef SWITCH_OUTBOX_H
 #define SWITCH_OUTBOX_H
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 #include "fdb/fdb.h"
-#include "ports/frame.h"
+#include "ports/queue.h"
 #include "vlan/portset.h"
 
 #define OUTBOX_EVENTS 512u
@@ -26,9 +27,9 @@ enum event_kind {
 	EVENT_FDB_FLUSHED, /* fdb.port / fdb.vid say which (PORT_NONE, FDB_ANY_VID = all) */
 	EVENT_PORT,        /* state, link or a setting of `port` changed */
 	EVENT_PORT_DELETED,
-	EVENT_VLAN_ADDED,  /* `port` joined vid..vid_last, or its flags or state changed there */
+	EVENT_VLAN_ADDED, /* `port` joined vid..vid_last, or its flags or state changed there */
 	EVENT_VLAN_DELETED,
-	EVENT_BRIDGE,      /* a setting of the bridge changed */
+	EVENT_BRIDGE, /* a setting of the bridge changed */
 };
 
 struct event {
@@ -41,9 +42,9 @@ struct event {
 };
 
 struct outbox {
-	struct portset busy;              /* ports whose queue is not empty */
-	struct txq *txq[PORT_MAX];        /* NULL where there is no port */
-	uint64_t lost;                    /* events for which there was no room */
+	struct portset busy;       /* ports whose queue is not empty */
+	struct txq *txq[PORT_MAX]; /* NULL where there is no port */
+	uint64_t lost;             /* events for which there was no room */
 	unsigned n_events;
 	struct event event[OUTBOX_EVENTS];
 };
@@ -63,7 +64,10 @@ void outbox_event(struct outbox *out, const struct event *event);
 /* Appends what an FDB call left in @changes. */
 void outbox_fdb_changes(struct outbox *out, const struct fdb_changes *changes);
 
-/* Returns how many frames (0..BATCH_MAX), each sent to every port and causing news, are sure to fit. */
+/*
+ * Returns how many frames (0..BATCH_MAX), each sent to every port and causing news, are sure to
+ * fit.
+ */
 unsigned outbox_room(const struct outbox *out);
 
 /* Appends @f for egress port @port, which has a queue with room, to be sent with its tag or not. */

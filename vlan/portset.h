@@ -2,11 +2,11 @@
 /*
  * portset: a set of port numbers, as a bitmap.
  *
- * Every rule of the bridge that says "which ports" is arithmetic on these sets: members of a VLAN, minus
- * the ingress port, minus isolated ones. The surprising rule: the hot functions take `words`, the number of
- * 64-bit words in use by the highest port of the bridge, and neither read nor write beyond it; a switch
- * of up to 64 ports works on single words. All sets of one bridge are kept with the same `words`.
- * A portset is plain data without ownership; unused words must be zero.
+ * Every rule of the bridge that says "which ports" is arithmetic on these sets: members of a VLAN,
+ * minus the ingress port, minus isolated ones. The surprising rule: the hot functions take `words`,
+ * the number of 64-bit words in use by the highest port of the bridge, and neither read nor write
+ * beyond it; a switch of up to 64 ports works on single words. All sets of one bridge are kept with
+ * the same `words`. A portset is plain data without ownership; unused words must be zero.
  */
 #ifndef VLAN_PORTSET_H
 #define VLAN_PORTSET_H
@@ -62,8 +62,8 @@ static inline bool portset_empty(const struct portset *s, unsigned words)
 }
 
 /* @dst = @a & @b over the first @words words; the sets may be the same object. */
-static inline void portset_and(struct portset *dst, const struct portset *a, const struct portset *b,
-			       unsigned words)
+static inline void portset_and(struct portset *dst, const struct portset *a,
+			       const struct portset *b, unsigned words)
 {
 	for (unsigned i = 0; i < words; i++)
 		dst->w[i] = a->w[i] & b->w[i];
@@ -94,8 +94,8 @@ static inline unsigned portset_count(const struct portset *s, unsigned words)
 }
 
 /*
- * Returns the lowest port in @s that is at least @from (0..PORT_MAX), or PORT_MAX when there is none.
- * Iterate with PORTSET_FOREACH.
+ * Returns the lowest port in @s that is at least @from (0..PORT_MAX), or PORT_MAX when there is
+ * none. Iterate with PORTSET_FOREACH.
  */
 static inline unsigned portset_next(const struct portset *s, unsigned from, unsigned words)
 {
@@ -113,8 +113,8 @@ static inline unsigned portset_next(const struct portset *s, unsigned from, unsi
 	return i * 64 + (unsigned)__builtin_ctzll(w);
 }
 
-#define PORTSET_FOREACH(port, set, words)                                                                    \
-	for (unsigned port = portset_next(set, 0, words); port < PORT_MAX;                                   \
+#define PORTSET_FOREACH(port, set, words)                                  \
+	for (unsigned port = portset_next(set, 0, words); port < PORT_MAX; \
 	     port = portset_next(set, port + 1, words))
 
 #endif

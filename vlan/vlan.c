@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Reads one VID at @text into @vid and returns what follows it, or NULL when there is none in range. */
+/*
+ * Reads one VID at @text into @vid and returns what follows it, or NULL when there is none in
+ * range.
+ */
 static const char *parse_vid(const char *text, uint16_t *vid)
 {
 	unsigned value = 0;

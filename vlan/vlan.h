@@ -2,9 +2,10 @@
 /*
  * vlan: which ports carry which VLAN, and how a frame's VLAN is found.
  *
- * One `struct vlan` for each VID 0..4095, all in one zeroed block. The surprising rule: VID 0 stands for "VLAN
- * filtering is off": every port is a member, untagged, so the frame path has no second branch. VIDs 1..4094 can
- * be configured, 4095 never (802.1Q table 9-2). Membership is arithmetic on port sets. Pure; owned by the bridge.
+ * One `struct vlan` for each VID 0..4095, all in one zeroed block. The surprising rule: VID 0
+ * stands for "VLAN filtering is off": every port is a member, untagged, so the frame path has no
+ * second branch. VIDs 1..4094 can be configured, 4095 never (802.1Q table 9-2). Membership is
+ * arithmetic on port sets. Pure; owned by the bridge.
  */
 #ifndef VLAN_VLAN_H
 #define VLAN_VLAN_H
@@ -25,16 +26,19 @@ struct vlan {
 	struct portset member;     /* carries the VLAN */
 	struct portset untagged;   /* of those, egress without tag */
 	struct portset forwarding; /* of those, per-VLAN state is forwarding: may receive */
-	struct portset learning;   /* of those, per-VLAN state is learning or forwarding: may learn */
+	struct portset learning; /* of those, per-VLAN state is learning or forwarding: may learn */
 };
 
 /*
- * Reads "VID" or "VID-VID" from the whole of @text. Returns 0, or -EINVAL for anything that is not one or two VIDs
- * 1..4094 with first < last.
+ * Reads "VID" or "VID-VID" from the whole of @text. Returns 0, or -EINVAL for anything that is not
+ * one or two VIDs 1..4094 with first < last.
  */
 int vlan_parse_range(const char *text, uint16_t *first, uint16_t *last);
 
-/* Adds @port to @v; @untagged says how it leaves. A new member starts forwarding. Returns whether anything changed. */
+/*
+ * Adds @port to @v; @untagged says how it leaves. A new member starts forwarding. Returns whether
+ * anything changed.
+ */
 bool vlan_add(struct vlan *v, uint16_t port, bool untagged);
 
 /* Removes @port from @v. Returns whether it was a member. */

@@ -89,35 +89,37 @@ static void answer_ok(struct request *r)
 }
 
 /*
- * Makes @next, an initialised model, the wanted configuration, its entries where they are by now.
+ * Makes @next the wanted configuration, its entries where they are by now in @actual; both are
+ * initialised models.
  */
-static int current(const struct daemon *d, struct model *next, struct error *err)
+static int current(const struct daemon *d, struct model *next, struct model *actual,
+		   struct error *err)
 {
-	struct model actual;
-	int ret;
+	int ret = d->backend.ops->read(d->backend.ctx, actual, err);
 
-	model_init(&actual, d->options.name);
-	ret = d->backend.ops->read(d->backend.ctx, &actual, err);
 	if (!ret && model_copy(next, &d->wanted))
 		ret = no_memory(err);
 	if (!ret)
-		model_follow(next, &actual);
-	model_fini(&actual);
+		model_follow(next, actual);
 	return ret;
 }
 
 /* Edits a copy of the configuration with @cmd and applies the whole of it. */
 static int configure(struct request *r, const struct command *cmd, struct error *err)
 {
-	struct model next;
+	struct model next, actual;
 	int ret;
 
 	model_init(&next, r->daemon->options.name);
-	ret = current(r->daemon, &next, err);
+	model_init(&actual, r->daemon->options.name);
+	ret = current(r->daemon, &next, &actual, err);
 	if (!ret)
 		ret = command_apply(cmd, port_kinds, &next, err);
+	if (!ret && model_rejoin(&next, &actual))
+		ret = no_memory(err);
 	if (!ret)
 		ret = daemon_apply(r->daemon, &next, err);
+	model_fini(&actual);
 	model_fini(&next);
 	return ret;
 }
@@ -395,13 +397,15 @@ static int run_show(struct request *r, struct error *err)
 
 static int run_show_config(struct request *r, struct error *err)
 {
-	struct model *copy = malloc(sizeof(*copy));
+	struct model *copy = malloc(sizeof(*copy)), actual;
 	int ret;
 
 	if (!copy)
 		return no_memory(err);
 	model_init(copy, r->daemon->options.name);
-	ret = current(r->daemon, copy, err);
+	model_init(&actual, r->daemon->options.name);
+	ret = current(r->daemon, copy, &actual, err);
+	model_fini(&actual);
 	if (ret) {
 		model_fini(copy);
 		free(copy);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry: anything a port can hand in. The input is a list of records: one byte of port and kind, two of length, ten
- * of virtio header, then the frame. Each goes the whole way: tag lifted, header checked, bridged, and every copy is
- * built for ports with different capabilities; a kind bit changes a setting instead. Counters must balance.
+ * Fuzz entry: anything a port can hand in. The input is a list of records: one byte of port and
+ * kind, two of length, ten of virtio header, then the frame. Each goes the whole way: tag lifted,
+ * header checked, bridged, and every copy is built for ports with different capabilities; a kind
+ * bit changes a setting instead. Counters must balance.
  */
 #include <stdlib.h>
 
@@ -16,7 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile uint8_t sink;
 
-/* Reads every byte that would be written, so that the sanitizer sees a vector that points astray. */
+/*
+ * Reads every byte that would be written, so that the sanitizer sees a vector that points astray.
+ */
 static void write_out(const struct wire *w)
 {
 	uint32_t len = 0;
@@ -55,9 +58,10 @@ static void send_entry(struct txq *q, const struct txq_entry *e, uint32_t caps)
 
 static void flush(struct outbox *out)
 {
-	static const uint32_t caps[PORTS] = { 0, OFFLOAD_ALL, OFFLOAD_CSUM, OFFLOAD_CSUM | OFFLOAD_TSO4 };
+	static const uint32_t caps[PORTS] = { 0, OFFLOAD_ALL, OFFLOAD_CSUM,
+					      OFFLOAD_CSUM | OFFLOAD_TSO4 };
 
-	PORTSET_FOREACH (n, &out->busy, PORTSET_WORDS) {
+	PORTSET_FOREACH(n, &out->busy, PORTSET_WORDS) {
 		struct txq *q = out->txq[n];
 
 		for (unsigned i = 0; i < q->n; i++)
@@ -70,7 +74,8 @@ static void flush(struct outbox *out)
 
 static void balance(const struct bridge *br, const struct outbox *out)
 {
-	for (uint16_t n = bridge_port_next(br, 0); n != PORT_NONE; n = bridge_port_next(br, (uint16_t)(n + 1))) {
+	for (uint16_t n = bridge_port_next(br, 0); n != PORT_NONE;
+	     n = bridge_port_next(br, (uint16_t)(n + 1))) {
 		const struct port_stats *s = &out->txq[n]->stats;
 		uint64_t in = s->forwarded + s->consumed, tx = s->tx;
 
@@ -83,14 +88,16 @@ static void balance(const struct bridge *br, const struct outbox *out)
 	}
 }
 
-static void input(struct bridge *br, struct batch *b, uint16_t port, const uint8_t *vnet, const uint8_t *bytes, size_t len,
-		  uint64_t now, struct outbox *out)
+static void input(struct bridge *br, struct batch *b, uint16_t port, const uint8_t *vnet,
+		  const uint8_t *bytes, size_t len, uint64_t now, struct outbox *out)
 {
 	struct frame *f = &b->frame[0];
 	enum drop drop;
 
 	memcpy(b->arena + 64, bytes, len);
-	*f = (struct frame){ .data = b->arena + 64, .len = (uint32_t)len, .total = (uint32_t)len, .port = port };
+	*f = (struct frame){
+		.data = b->arena + 64, .len = (uint32_t)len, .total = (uint32_t)len, .port = port
+	};
 	memcpy(&f->vnet, vnet, sizeof(f->vnet));
 	b->stats = &out->txq[port]->stats;
 	drop = len < FRAME_HDR_LEN ? DROP_RUNT : frame_lift_tag(f);
@@ -112,19 +119,24 @@ static void setting(struct bridge *br, const uint8_t *v, uint64_t now, struct ou
 
 	switch (v[0] % 6) {
 	case 0:
-		bridge_set(br, (enum bridge_attr)(v[1] % BRIDGE_ATTR_MAX), v[2] | (uint64_t)v[3] << 8, now, out);
+		bridge_set(br, (enum bridge_attr)(v[1] % BRIDGE_ATTR_MAX),
+			   v[2] | (uint64_t)v[3] << 8, now, out);
 		break;
 	case 1:
 		bridge_port_set(br, port, (enum port_attr)(v[2] % PORT_ATTR_MAX), v[3], now, out);
 		break;
 	case 2:
-		bridge_vlan_add(br, port, v[2] | (v[3] & 15u) << 8, v[2] | (v[3] & 15u) << 8, v[3] >> 4 & 3, now, out);
+		bridge_vlan_add(br, port, v[2] | (v[3] & 15u) << 8, v[2] | (v[3] & 15u) << 8,
+				v[3] >> 4 & 3, now, out);
 		break;
 	case 3:
 		bridge_vlan_del(br, port, v[2], v[2] | (v[3] & 15u) << 8, now, out);
 		break;
 	case 4:
-		bridge_fdb_add(br, &(struct fdb_entry){ .mac = UINT64_C(0x020000000000) + v[2], .port = port, .flags = v[3] & 7 },
+		bridge_fdb_add(br,
+			       &(struct fdb_entry){ .mac = UINT64_C(0x020000000000) + v[2],
+						    .port = port,
+						    .flags = v[3] & 7 },
 			       true, FDB_MODE_REPLACE, now, out);
 		break;
 	case 5:
@@ -145,7 +157,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!br || !out || (!batch.arena && batch_init(&batch)))
 		abort();
 	for (uint16_t n = 0; n < PORTS; n++) {
-		struct link link = { .present = true, .up = true, .carrier = true, .mtu = 1500,
+		struct link link = { .present = true,
+				     .up = true,
+				     .carrier = true,
+				     .mtu = 1500,
 				     .mac = UINT64_C(0x060000000000) + n };
 		char name[] = { 'p', (char)('0' + n), '\0' };
 

@@ -1,64 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs scenario files on the pure core: commands, frames in, frames out, the clock. No privilege, no I/O, no waiting.
+ * Runs scenario files on the pure core: commands, frames in, frames out, the clock. No privilege,
+ * no I/O, no waiting.
  *
- *	ports p1 p2 p3			ports with link, MTU 1500; pN has the MAC 06:00:00:00:00:0N
- *	host br0			the host port, MAC 06:00:00:00:00:00
- *	set KEY VALUE...		as uswitchctl; also: link set dev P KEY VALUE..., fdb add|append|replace|del ...,
- *	fdb flush [dev P], vlan add|del|set vid V dev P ..., link add|del P
- *	link set dev P up|down|carrier on|off|mtu N|address MAC|promisc on|off		what happens to the interface
- *	refused COMMAND...		the command must fail
- *	at 3s, at +500ms		moves the clock; ageing runs as it would
+ *	ports p1 p2 p3		ports with link, MTU 1500; pN has the MAC 06:00:00:00:00:0N
+ *	host br0		the host port, MAC 06:00:00:00:00:00
+ *	set KEY VALUE...	as uswitchctl; so are: link set dev P KEY VALUE..., link add|del P,
+ *				fdb add|append|replace|del ..., fdb flush [dev P],
+ *				vlan add|del|set vid V dev P ...
+ *	link set dev P up|down|carrier on|off|mtu N|address MAC|promisc on|off
+ *				what happens to the interface
+ *	refused COMMAND...	the command must fail
+ *	at 3s, at +500ms	moves the clock; ageing runs as it would
  *	in P SRC > DST [tag TPID:VID[:PCP[:DEI]]]... [len N] [type HEX] [gso]
- *	out P... [untagged | tag ...]	exactly these ports got the frame, so tagged; several lines add up
- *	nothing				nobody got it (the same as no `out` line, said aloud)
- *	drop WORD			and it was dropped for this reason (egress reasons: drop WORD at P)
- *	entry MAC dev P [vlan V] [flags]	the table has it, with just these flags; no entry MAC [vlan V]
- *	events WORD...			what was told since `events clear`: added changed deleted flushed port vlan bridge
+ *	out P... [untagged | tag ...]
+ *				exactly these ports got it, so tagged; several lines add up
+ *	nothing			nobody got it (the same as no `out` line, said aloud)
+ *	drop WORD [at P]	dropped for this reason, on ingress or at egress port P
+ *	entry MAC dev P [vlan V] [flags]
+ *				the table has it, with just these flags
+ *	no entry MAC [vlan V]	it has not
+ *	events WORD...		what was told since `events clear`: added changed deleted
+ *				flushed port vlan bridge
  *
- * Addresses: hN = 02:00:00:00:00:0N, P's name = its MAC, broadcast, multicast, zero, or a literal. `#` starts a comment.
- * Prints "PASS file" or "FAIL file:line: why"; after every file the counters of every port must balance.
+ * Addresses: hN = 02:00:00:00:00:0N, P's name = its MAC, broadcast, multicast, zero, or a literal.
+ * `#` starts a comment. Prints "PASS file" or "FAIL file:line: why"; after every file the counters
+ * of every port must balance.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "fdb/mac.h"
-#include "switch/bridge.h"
+#include "tests/scenario/scenario.h"
 
-#define WORDS_MAX 64
-
-struct output {
-	uint16_t port;
-	unsigned n_tags;
-	struct vtag tag[4];
-};
-
-struct scenario {
-	const char *file;
-	unsigned line;
-	struct bridge *br;
-	struct outbox *out;
-	struct batch batch;
-	uint64_t now;
-	char *word[WORDS_MAX];
-	unsigned n;
-	bool frame_pending;        /* a frame went in, its outputs are not all checked */
-	unsigned n_got, n_want;
-	struct output got[PORT_MAX], want[PORT_MAX];
-	uint64_t drops[PORT_MAX][2][DROP_MAX]; /* counters before the last frame */
-	char problem[512];
-};
-
-static int fail(struct scenario *s, const char *what, const char *word)
+int fail(struct scenario *s, const char *what, const char *word)
 {
 	if (!*s->problem)
-		snprintf(s->problem, sizeof(s->problem), "%s%s%s", what, word ? ": " : "", word ? word : "");
+		snprintf(s->problem, sizeof(s->problem), "%s%s%s", what, word ? ": " : "",
+			 word ? word : "");
 	return -EBADMSG;
 }
 
-/* Returns the word after @key, or NULL. */
-static const char *after(const struct scenario *s, const char *key)
+const char *after(const struct scenario *s, const char *key)
 {
 	for (unsigned i = 1; i + 1 < s->n; i++)
 		if (strcmp(s->word[i], key) == 0)
@@ -66,7 +50,7 @@ static const char *after(const struct scenario *s, const char *key)
 	return NULL;
 }
 
-static bool has(const struct scenario *s, const char *key)
+bool has(const struct scenario *s, const char *key)
 {
 	for (unsigned i = 1; i < s->n; i++)
 		if (strcmp(s->word[i], key) == 0)
@@ -74,7 +58,7 @@ static bool has(const struct scenario *s, const char *key)
 	return false;
 }
 
-static uint16_t port_of(struct scenario *s, const char *name)
+uint16_t port_of(struct scenario *s, const char *name)
 {
 	uint16_t n = name ? bridge_port_find(s->br, name) : PORT_NONE;
 
@@ -83,7 +67,7 @@ static uint16_t port_of(struct scenario *s, const char *name)
 	return n;
 }
 
-static uint64_t mac_of(struct scenario *s, const char *text)
+uint64_t mac_of(struct scenario *s, const char *text)
 {
 	uint64_t mac;
 	uint16_t n;
@@ -107,7 +91,7 @@ static uint64_t mac_of(struct scenario *s, const char *text)
 /* Collects what is queued in got[], news stay in the outbox until they are checked. */
 static void flush(struct scenario *s)
 {
-	PORTSET_FOREACH (n, &s->out->busy, PORTSET_WORDS) {
+	PORTSET_FOREACH(n, &s->out->busy, PORTSET_WORDS) {
 		struct txq *q = s->out->txq[n];
 
 		for (unsigned i = 0; i < q->n; i++) {
@@ -128,7 +112,8 @@ static void flush(struct scenario *s)
 
 static bool same_output(const struct output *a, const struct output *b)
 {
-	return a->port == b->port && a->n_tags == b->n_tags && memcmp(a->tag, b->tag, a->n_tags * sizeof(a->tag[0])) == 0;
+	return a->port == b->port && a->n_tags == b->n_tags &&
+	       memcmp(a->tag, b->tag, a->n_tags * sizeof(a->tag[0])) == 0;
 }
 
 /* Every output of the last frame was announced, and the other way round. */
@@ -143,17 +128,21 @@ static int check_outputs(struct scenario *s)
 		while (j < s->n_got && !same_output(&s->want[i], &s->got[j]))
 			j++;
 		if (j == s->n_got)
-			return fail(s, "expected but not sent so", bridge_port_name(s->br, s->want[i].port));
+			return fail(s, "expected but not sent so",
+				    bridge_port_name(s->br, s->want[i].port));
 		s->got[j] = s->got[--s->n_got];
 	}
-	return s->n_got ? fail(s, "sent but not expected so", bridge_port_name(s->br, s->got[0].port)) : 0;
+	return s->n_got ? fail(s, "sent but not expected so",
+			       bridge_port_name(s->br, s->got[0].port))
+			: 0;
 }
 
 static int parse_tag(struct scenario *s, const char *text, struct vtag *tag)
 {
 	unsigned tpid, vid, pcp = 0, dei = 0;
 
-	if (sscanf(text, "%x:%u:%u:%u", &tpid, &vid, &pcp, &dei) < 2 || vid > 4095 || pcp > 7 || dei > 1)
+	if (sscanf(text, "%x:%u:%u:%u", &tpid, &vid, &pcp, &dei) < 2 || vid > 4095 || pcp > 7 ||
+	    dei > 1)
 		return fail(s, "bad tag", text);
 	*tag = (struct vtag){ (uint16_t)tpid, (uint16_t)(pcp << 13 | dei << 12 | vid) };
 	return 0;
@@ -175,7 +164,8 @@ static int do_in(struct scenario *s)
 	mac_store(f->data, mac_of(s, s->word[4]));
 	mac_store(f->data + MAC_LEN, mac_of(s, s->word[2]));
 	for (unsigned i = 5; i + 1 < s->n; i++) {
-		if (strcmp(s->word[i], "tag") == 0 && parse_tag(s, s->word[i + 1], f->kept.tpid ? &inner : &f->kept))
+		if (strcmp(s->word[i], "tag") == 0 &&
+		    parse_tag(s, s->word[i + 1], f->kept.tpid ? &inner : &f->kept))
 			return -EBADMSG;
 	}
 	if (inner.tpid)
@@ -184,7 +174,8 @@ static int do_in(struct scenario *s)
 	f->data[13] = (uint8_t)value;
 	f->data[14] = (uint8_t)(inner.tci >> 8);
 	f->data[15] = (uint8_t)inner.tci;
-	f->total = len ? (uint32_t)strtoul(len, NULL, 10) : 60; /* as on the wire, less the outer tag */
+	f->total = len ? (uint32_t)strtoul(len, NULL, 10)
+		       : 60; /* as on the wire, less the outer tag */
 	f->len = f->total < 2048 ? f->total : 2048;
 	f->vnet.gso_type = has(s, "gso") ? VNET_GSO_TCPV4 : 0;
 	s->batch.n = 1;
@@ -209,10 +200,12 @@ static int do_out(struct scenario *s)
 	struct output o = { 0 };
 	unsigned ports = 1;
 
-	while (ports < s->n && strcmp(s->word[ports], "untagged") != 0 && strcmp(s->word[ports], "tag") != 0)
+	while (ports < s->n && strcmp(s->word[ports], "untagged") != 0 &&
+	       strcmp(s->word[ports], "tag") != 0)
 		ports++;
 	for (unsigned i = ports; i + 1 < s->n; i += 2)
-		if (strcmp(s->word[i], "tag") != 0 || parse_tag(s, s->word[i + 1], &o.tag[o.n_tags++]))
+		if (strcmp(s->word[i], "tag") != 0 ||
+		    parse_tag(s, s->word[i + 1], &o.tag[o.n_tags++]))
 			return fail(s, "bad output", s->word[i]);
 	if (ports == s->n && s->batch.frame[0].kept.tpid && !s->batch.frame[0].vid)
 		o.tag[o.n_tags++] = s->batch.frame[0].kept; /* filtering off: the tag is payload */
@@ -237,181 +230,11 @@ static int do_drop(struct scenario *s)
 		uint64_t now = at ? stats->drop_out[i] : stats->drop_in[i];
 
 		if (now != s->drops[port][at ? 1 : 0][i])
-			return strcmp(drop_word((enum drop)i), s->word[1]) ? fail(s, "dropped as", drop_word((enum drop)i)) : 0;
+			return strcmp(drop_word((enum drop)i), s->word[1])
+				       ? fail(s, "dropped as", drop_word((enum drop)i))
+				       : 0;
 	}
 	return fail(s, "not dropped", NULL);
-}
-
-static int do_ports(struct scenario *s)
-{
-	for (unsigned i = 1; i < s->n; i++) {
-		bool host = strcmp(s->word[0], "host") == 0;
-		uint16_t n = PORT_HOST;
-		struct link link = { .present = true, .up = true, .carrier = true, .mtu = 1500 };
-		int ret;
-
-		if (!host)
-			for (n = 1; bridge_port_exists(s->br, n); n++)
-				;
-		link.mac = UINT64_C(0x060000000000) + n;
-		ret = bridge_port_add(s->br, n, s->word[i], true, s->now, s->out);
-		if (!ret)
-			ret = bridge_port_link(s->br, n, &link, s->now, s->out);
-		if (ret)
-			return fail(s, strerror(-ret), s->word[i]);
-	}
-	return 0;
-}
-
-static int attr_value(struct scenario *s, const struct attr *attr, const char *text, uint64_t *value)
-{
-	char why[200];
-
-	if (attr->type != ATTR_PORT) {
-		int ret = attr_parse(attr, text, value, why, sizeof(why));
-
-		return ret ? fail(s, why, NULL) : 0;
-	}
-	*value = strcmp(text, "none") == 0 ? PORT_NONE : port_of(s, text);
-	return 0;
-}
-
-static int do_set(struct scenario *s)
-{
-	for (unsigned i = 1; i + 1 < s->n; i += 2) {
-		int attr = attr_find(bridge_attrs, BRIDGE_ATTR_MAX, s->word[i]);
-		uint64_t value;
-		int ret;
-
-		if (attr < 0)
-			return fail(s, "no such setting", s->word[i]);
-		if (attr_value(s, &bridge_attrs[attr], s->word[i + 1], &value))
-			return -EINVAL;
-		ret = bridge_set(s->br, (enum bridge_attr)attr, value, s->now, s->out);
-		if (ret)
-			return fail(s, strerror(-ret), s->word[i]);
-	}
-	return 0;
-}
-
-/* Words of `link set` that are news of the interface, not settings. Returns how many words were one, or 0. */
-static unsigned link_word(struct scenario *s, struct link *link, unsigned i)
-{
-	const char *key = s->word[i], *value = i + 1 < s->n ? s->word[i + 1] : "";
-	bool on = strcmp(value, "on") == 0;
-
-	if (strcmp(key, "up") == 0 || strcmp(key, "down") == 0) {
-		link->up = link->carrier = key[0] == 'u';
-		return 1;
-	}
-	if (strcmp(key, "carrier") == 0)
-		link->carrier = on;
-	else if (strcmp(key, "mtu") == 0)
-		link->mtu = (uint32_t)strtoul(value, NULL, 10);
-	else if (strcmp(key, "address") == 0)
-		link->mac = mac_of(s, value);
-	else if (strcmp(key, "promisc") == 0)
-		link->promisc = on;
-	else
-		return 0;
-	return 2;
-}
-
-static int do_link_set(struct scenario *s)
-{
-	uint16_t n = port_of(s, after(s, "dev"));
-	struct link link;
-
-	if (n == PORT_NONE)
-		return -ENODEV;
-	link = *bridge_port_link_get(s->br, n);
-	for (unsigned i = 2; i < s->n;) {
-		unsigned words = strcmp(s->word[i], "dev") == 0 ? 2 : link_word(s, &link, i);
-		uint64_t value;
-		int attr, ret;
-
-		if (words) {
-			i += words;
-			continue;
-		}
-		attr = attr_find(port_attrs, PORT_ATTR_MAX, s->word[i]);
-		if (attr < 0 || i + 1 >= s->n)
-			return fail(s, "no such setting", s->word[i]);
-		if (attr_value(s, &port_attrs[attr], s->word[i + 1], &value))
-			return -EINVAL;
-		ret = bridge_port_set(s->br, n, (enum port_attr)attr, value, s->now, s->out);
-		if (ret)
-			return fail(s, strerror(-ret), s->word[i]);
-		i += 2;
-	}
-	return bridge_port_link(s->br, n, &link, s->now, s->out);
-}
-
-static int do_link(struct scenario *s)
-{
-	const char *verb = s->n > 2 ? s->word[1] : "";
-	uint16_t n;
-
-	if (strcmp(verb, "set") == 0)
-		return do_link_set(s);
-	if (strcmp(verb, "add") == 0) {
-		memmove(&s->word[1], &s->word[2], (s->n - 2) * sizeof(s->word[0]));
-		s->n--;
-		return do_ports(s);
-	}
-	n = port_of(s, s->word[2]);
-	return n == PORT_NONE ? -ENODEV : bridge_port_del(s->br, n, s->now, s->out);
-}
-
-static int do_fdb(struct scenario *s)
-{
-	const char *verb = s->n > 1 ? s->word[1] : "", *dev = after(s, "dev"), *vlan = after(s, "vlan");
-	enum fdb_mode mode = strcmp(verb, "replace") == 0 ? FDB_MODE_REPLACE
-			     : strcmp(verb, "append") == 0 ? FDB_MODE_APPEND
-							     : FDB_MODE_ADD;
-	struct fdb_match all = { .port = PORT_NONE, .vid = FDB_ANY_VID };
-	struct fdb_entry e = { 0 };
-	int ret;
-
-	if (strcmp(verb, "flush") == 0) {
-		if (dev)
-			all.port = port_of(s, dev);
-		if (vlan)
-			all.vid = (uint16_t)strtoul(vlan, NULL, 10);
-		return bridge_fdb_flush(s->br, &all, s->now, s->out);
-	}
-	e.port = port_of(s, dev);
-	if (e.port == PORT_NONE || s->n < 3)
-		return -ENODEV;
-	e.mac = mac_of(s, s->word[2]);
-	e.vid = vlan ? (uint16_t)strtoul(vlan, NULL, 10) : 0;
-	e.flags = (uint16_t)((has(s, "local") ? FDB_LOCAL : 0) | (has(s, "static") ? FDB_STATIC : 0) |
-			     (has(s, "sticky") ? FDB_STICKY : 0) | (has(s, "extern_learn") ? FDB_EXT_LEARN : 0));
-	ret = strcmp(verb, "del") == 0 ? bridge_fdb_del(s->br, e.mac, e.vid, e.port, !vlan, s->now, s->out)
-				       : bridge_fdb_add(s->br, &e, !vlan, mode, s->now, s->out);
-	return ret ? fail(s, strerror(-ret), "fdb") : 0;
-}
-
-static int do_vlan(struct scenario *s)
-{
-	const char *verb = s->n > 1 ? s->word[1] : "", *vid = after(s, "vid"), *state = after(s, "state");
-	uint16_t n = port_of(s, after(s, "dev")), first, last;
-	uint16_t flags = (uint16_t)((has(s, "pvid") ? VLAN_PVID : 0) | (has(s, "untagged") ? VLAN_UNTAGGED : 0));
-	uint64_t value;
-	int ret;
-
-	if (n == PORT_NONE || !vid || vlan_parse_range(vid, &first, &last))
-		return fail(s, "bad VLAN command", vid);
-	if (strcmp(verb, "add") == 0) {
-		ret = bridge_vlan_add(s->br, n, first, last, flags, s->now, s->out);
-	} else if (strcmp(verb, "del") == 0) {
-		ret = bridge_vlan_del(s->br, n, first, last, s->now, s->out);
-	} else {
-		if (!state || attr_value(s, &port_attrs[PORT_STATE], state, &value))
-			return fail(s, "state missing", NULL);
-		ret = bridge_vlan_set_state(s->br, n, first, last, (enum port_state)value, s->now, s->out);
-	}
-	return ret ? fail(s, strerror(-ret), "vlan") : 0;
 }
 
 /* at 3s | at +500ms */
@@ -446,13 +269,17 @@ static int do_entry(struct scenario *s)
 	static const struct {
 		uint16_t flag;
 		const char *word;
-	} flags[] = { { FDB_STATIC, "static" }, { FDB_LOCAL, "local" }, { FDB_STICKY, "sticky" },
-		      { FDB_EXT_LEARN, "extern_learn" }, { FDB_LOCKED, "locked" } };
+	} flags[] = { { FDB_STATIC, "static" },
+		      { FDB_LOCAL, "local" },
+		      { FDB_STICKY, "sticky" },
+		      { FDB_EXT_LEARN, "extern_learn" },
+		      { FDB_LOCKED, "locked" } };
 	bool no = strcmp(s->word[0], "no") == 0;
 	const char *vlan = after(s, "vlan");
 	const char *mac = s->n > 1u + no ? s->word[1 + no] : "";
 	struct fdb_entry e;
-	bool found = bridge_fdb_get(s->br, mac_of(s, mac), vlan ? (uint16_t)strtoul(vlan, NULL, 10) : 0, s->now, &e);
+	bool found = bridge_fdb_get(s->br, mac_of(s, mac),
+				    vlan ? (uint16_t)strtoul(vlan, NULL, 10) : 0, s->now, &e);
 
 	if (found == no)
 		return fail(s, no ? "there is one" : "there is none", mac);
@@ -471,9 +298,11 @@ static int do_entry(struct scenario *s)
 static int do_events(struct scenario *s)
 {
 	static const char *const word[] = {
-		[EVENT_FDB_ADDED] = "added",	 [EVENT_FDB_CHANGED] = "changed", [EVENT_FDB_DELETED] = "deleted",
-		[EVENT_FDB_FLUSHED] = "flushed", [EVENT_PORT] = "port",		  [EVENT_PORT_DELETED] = "port",
-		[EVENT_VLAN_ADDED] = "vlan",	 [EVENT_VLAN_DELETED] = "vlan",	  [EVENT_BRIDGE] = "bridge",
+		[EVENT_FDB_ADDED] = "added",     [EVENT_FDB_CHANGED] = "changed",
+		[EVENT_FDB_DELETED] = "deleted", [EVENT_FDB_FLUSHED] = "flushed",
+		[EVENT_PORT] = "port",           [EVENT_PORT_DELETED] = "port",
+		[EVENT_VLAN_ADDED] = "vlan",     [EVENT_VLAN_DELETED] = "vlan",
+		[EVENT_BRIDGE] = "bridge",
 	};
 
 	for (unsigned i = 0; !has(s, "clear") && (i < s->out->n_events || i + 1 < s->n); i++) {
@@ -492,10 +321,10 @@ static const struct {
 	int (*run)(struct scenario *s);
 	bool check; /* the outputs of a frame end here */
 } commands[] = {
-	{ "ports", do_ports, true }, { "host", do_ports, true },	 { "set", do_set, true },
-	{ "link", do_link, true },   { "fdb", do_fdb, true },	 { "vlan", do_vlan, true },
-	{ "at", do_at, true },	     { "in", do_in, true },		 { "out", do_out, false },
-	{ "drop", do_drop, false },  { "nothing", do_out, false }, { "entry", do_entry, true },
+	{ "ports", do_ports, true }, { "host", do_ports, true },    { "set", do_set, true },
+	{ "link", do_link, true },   { "fdb", do_fdb, true },       { "vlan", do_vlan, true },
+	{ "at", do_at, true },       { "in", do_in, true },         { "out", do_out, false },
+	{ "drop", do_drop, false },  { "nothing", do_out, false },  { "entry", do_entry, true },
 	{ "no", do_entry, true },    { "events", do_events, true },
 };
 
@@ -524,7 +353,8 @@ static int do_line(struct scenario *s, char *line)
 	if (comment)
 		*comment = '\0';
 	s->n = 0;
-	for (char *w = strtok_r(line, " \t\n", &save); w && s->n < WORDS_MAX; w = strtok_r(NULL, " \t\n", &save))
+	for (char *w = strtok_r(line, " \t\n", &save); w && s->n < WORDS_MAX;
+	     w = strtok_r(NULL, " \t\n", &save))
 		s->word[s->n++] = w;
 	if (!s->n)
 		return 0;
@@ -541,7 +371,8 @@ static int do_line(struct scenario *s, char *line)
 /* rx = forwarded + consumed + drops; queued = tx + drops, for every port. */
 static int check_balance(struct scenario *s)
 {
-	for (uint16_t n = bridge_port_next(s->br, 0); n != PORT_NONE; n = bridge_port_next(s->br, (uint16_t)(n + 1))) {
+	for (uint16_t n = bridge_port_next(s->br, 0); n != PORT_NONE;
+	     n = bridge_port_next(s->br, (uint16_t)(n + 1))) {
 		const struct port_stats *stats = &s->out->txq[n]->stats;
 		uint64_t in = stats->forwarded + stats->consumed, out = stats->tx;
 

@@ -51,8 +51,7 @@ python3 "$TMP/abuse.py" "$SOCKET" >"$TMP/abuse" 2>&1 &
 ABUSE=($!)
 python3 "$TMP/abuse.py" "$SOCKET" >>"$TMP/abuse" 2>&1 &
 ABUSE+=($!)
-wait $FLOW
-if jq -e '.sent > 10000 and .rx[0].lost == 0' "$TMP/flow" >/dev/null; then
+if wait $FLOW && jq -e '.sent > 10000 and .rx[0].lost == 0' "$TMP/flow" >/dev/null; then
 	pass "no-frame-lost ($(jq .sent "$TMP/flow") frames)"
 else
 	fail "no-frame-lost: $(jq -c '[.sent, .rx[0].lost]' "$TMP/flow") $(cat "$TMP/abuse")"

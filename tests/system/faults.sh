@@ -29,8 +29,7 @@ during() {
 		times=$((times + 1))
 		sleep 0.02
 	done
-	wait $flow
-	if jq -e '.sent > 1000 and .rx[0].lost == 0 and .rx[0].reordered == 0 and .rx[0].bad == 0' "$TMP/flow" >/dev/null; then
+	if wait $flow && jq -e '.sent > 1000 and .rx[0].lost == 0 and .rx[0].reordered == 0 and .rx[0].bad == 0' "$TMP/flow" >/dev/null; then
 		pass "$name ($times times, $(jq .sent "$TMP/flow") frames)"
 	else
 		fail "$name: $(cat "$TMP/flow" "$TMP/flow.err")"

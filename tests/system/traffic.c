@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * traffic: small peers for the system tests: TCP and UDP whose payload is verified byte by byte, raw frames, a TAP that
- * nobody reads. Exit status 0 is success; what went wrong is one line on standard error.
+ * traffic: small peers for the system tests: TCP and UDP whose payload is verified byte by byte,
+ * raw frames, a TAP that nobody reads. Exit status 0 is success; what went wrong is one line on
+ * standard error.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -139,7 +140,10 @@ static int tcp_client(char **arg)
 	return 0;
 }
 
-/* udp-server PORT COUNT SECONDS: expects so many intact datagrams in that time; prints how many came. */
+/*
+ * udp-server PORT COUNT SECONDS: expects so many intact datagrams in that time; prints how many
+ * came.
+ */
 static int udp_server(char **arg)
 {
 	static uint8_t bytes[ROOM];
@@ -163,11 +167,15 @@ static int udp_server(char **arg)
 	return have < want;
 }
 
-/* udp-client ADDRESS PORT COUNT SIZE [SEGMENTS]: with SEGMENTS the kernel is given so many datagrams at a time. */
+/*
+ * udp-client ADDRESS PORT COUNT SIZE [SEGMENTS]: with SEGMENTS the kernel is given so many
+ * datagrams at a time.
+ */
 static int udp_client(char **arg)
 {
 	static uint8_t bytes[ROOM];
-	int fd = caller(SOCK_DGRAM, arg[0], arg[1]), size = atoi(arg[3]), n = arg[4] ? atoi(arg[4]) : 1;
+	int fd = caller(SOCK_DGRAM, arg[0], arg[1]), size = atoi(arg[3]),
+	    n = arg[4] ? atoi(arg[4]) : 1;
 
 	if (size * n > 65000)
 		die("udp-client: too much at a time");
@@ -215,7 +223,10 @@ static int send_frame(char **arg)
 	return send(packet_socket(arg[0]), bytes, n < 60 ? 60 : n, 0) < 0;
 }
 
-/* macs IFNAME COUNT DESTINATION: sends so many frames as fast as it can, each from another random address 06:... */
+/*
+ * macs IFNAME COUNT DESTINATION: sends so many frames as fast as it can, each from another random
+ * address 06:...
+ */
 static int send_macs(char **arg)
 {
 	enum { VECTOR = 64 };
@@ -251,7 +262,10 @@ static int send_macs(char **arg)
 	return 0;
 }
 
-/* sniff IFNAME SECONDS: prints the first bytes of each frame, its tag put back, as hexadecimal digits. */
+/*
+ * sniff IFNAME SECONDS: prints the first bytes of each frame, its tag put back, as hexadecimal
+ * digits.
+ */
 static int sniff(char **arg)
 {
 	int fd = packet_socket(arg[0]);
@@ -260,7 +274,10 @@ static int sniff(char **arg)
 	while (now_s() < end) {
 		uint8_t bytes[2048], control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 		struct iovec iov = { bytes, sizeof(bytes) };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+		struct msghdr msg = { .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		struct tpacket_auxdata aux;
 		ssize_t n;
@@ -299,14 +316,17 @@ int main(int argc, char **argv)
 		int least, most;
 		int (*run)(char **arg);
 	} commands[] = {
-		{ "tcp-server", 2, 2, tcp_server }, { "tcp-client", 3, 3, tcp_client }, { "udp-server", 3, 3, udp_server },
-		{ "udp-client", 4, 5, udp_client }, { "frame", 2, 2, send_frame },      { "macs", 3, 3, send_macs },
+		{ "tcp-server", 2, 2, tcp_server }, { "tcp-client", 3, 3, tcp_client },
+		{ "udp-server", 3, 3, udp_server }, { "udp-client", 4, 5, udp_client },
+		{ "frame", 2, 2, send_frame },      { "macs", 3, 3, send_macs },
 		{ "sniff", 2, 2, sniff },           { "hold", 1, 1, hold },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
-		if (!strcmp(commands[i].name, argv[1]) && argc - 2 >= commands[i].least && argc - 2 <= commands[i].most)
+		if (!strcmp(commands[i].name, argv[1]) && argc - 2 >= commands[i].least &&
+		    argc - 2 <= commands[i].most)
 			return commands[i].run(argv + 2);
-	fprintf(stderr, "usage: traffic tcp-server|tcp-client|udp-server|udp-client|frame|macs|sniff|hold ...\n");
+	fprintf(stderr,
+		"usage: traffic tcp-server|tcp-client|udp-server|udp-client|frame|macs|sniff|hold ...\n");
 	return 2;
 }

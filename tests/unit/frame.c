@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* frame: lifting tags, writing them back, slices. */
-#include "ports/frame.h"
+#include "ports/queue.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -16,7 +16,7 @@
 #include "ports/port.h"
 
 static struct {
-	int fd;	     /* watched, -1 = none */
+	int fd;      /* watched, -1 = none */
 	uint64_t at; /* deadline */
 	unsigned n_link;
 	struct link link;

@@ -8,8 +8,8 @@
 
 #define MACS "\2\0\0\0\0\1\2\0\0\0\0\2"
 #define IP4(first, frag, proto) first "\0\0\x28\0\1" frag "\x40" proto "\0\0\x0a\0\0\1\x0a\0\0\2"
-#define IP6(next)                                                                                  \
-	"\x60\0\0\0\0\x14" next "\x40"                                                             \
+#define IP6(next)                      \
+	"\x60\0\0\0\0\x14" next "\x40" \
 	"0123456789abcdef0123456789abcdef"
 #define OPT(next, words, rest) next words "\0\0\0\0\0\0" rest
 
@@ -20,9 +20,9 @@ static const struct {
 	enum headers_found found;
 	struct headers h;
 } frames[] = {
-#define FRAME(name, bytes, ...)                                                                    \
-	{                                                                                          \
-		name, bytes, sizeof(bytes) - 1, __VA_ARGS__                                        \
+#define FRAME(name, bytes, ...)                             \
+	{                                                   \
+		name, bytes, sizeof(bytes) - 1, __VA_ARGS__ \
 	}
 	FRAME("ipv4", MACS "\x08\0" IP4("\x45", "\x40\0", "\6"), HEADERS_OK,
 	      { 14, 34, 4, 6, false }),

@@ -148,7 +148,7 @@ static unsigned put_mac(uint8_t *to, unsigned at, uint64_t mac)
 	return put16(to, at, (unsigned)mac);
 }
 
-/* Writes @t with VLAN tag @tpid/@tci (0 = none), its own tags from @from on, a number as payload. */
+/* Writes @t with VLAN tag @tpid/@tci (0 = none), its own tags from @from on, then a number. */
 static unsigned write_frame(uint8_t *to, const struct trial *t, unsigned tpid, unsigned tci,
 			    unsigned from)
 {

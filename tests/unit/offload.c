@@ -18,10 +18,10 @@
 
 /* As ck_assert(), which writes to a pipe each time; this is for what is checked millions of times.
  */
-#define need(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			ck_abort_msg("not so: %s", #condition);                                    \
+#define need(condition)                                         \
+	do {                                                    \
+		if (!(condition))                               \
+			ck_abort_msg("not so: %s", #condition); \
 	} while (0)
 
 /* What a frame asks for. */
@@ -363,10 +363,10 @@ static const struct {
 	{ 0, -1, -1, 0, -1, -1, -1, 0 },
 	{ 0, -1, -1, 0xffff, -1, -1, -1, 0 },
 	{ 0, -1, 4, -1, -1, -1, -1, 0 },     /* says v6, is v4 */
-	{ 0, -1, 5, -1, -1, 6, -1, 0 },	     /* says UDP, is TCP */
+	{ 0, -1, 5, -1, -1, 6, -1, 0 },      /* says UDP, is TCP */
 	{ 1, 0, -1, -1, -1, -1, -1, 0 },     /* USO without a checksum */
 	{ 1, -1, -1, 60, -1, -1, -1, 0 },    /* 150 segments */
-	{ 0, 0, 4, -1, -1, -1, -1, 0 },	     /* probed: says v6, is v4 */
+	{ 0, 0, 4, -1, -1, -1, -1, 0 },      /* probed: says v6, is v4 */
 	{ 0, 0, 1, -1, -1, -1, 23, UDP },    /* probed: not TCP */
 	{ 0, -1, -1, -1, -1, 6, -1, 0 },     /* wrong checksum field */
 	{ 0, -1, -1, -1, -1, -1, 46, 0x40 }, /* TCP header of 16 bytes */

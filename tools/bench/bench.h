@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench: what the measuring programs share: opening a socket in a named network namespace, the clock,
- * and a latency histogram. Times are nanoseconds of CLOCK_REALTIME, because that is the clock
- * of the kernel's receive time stamps; a step of that clock spoils the run in progress.
- * Everything is static: each program is one .c file and this header. A struct hist is plain
- * memory, zeroed before use, with nothing to free. Included by tools/bench/ programs only.
+ * bench: what the measuring programs share: opening a socket in a named network namespace, the
+ * clock, and a latency histogram. Times are nanoseconds of CLOCK_REALTIME, because that is the
+ * clock of the kernel's receive time stamps; a step of that clock spoils the run in progress.
+ * Everything is static: each program is one .c file and this header. A struct hist is plain memory,
+ * zeroed before use, with nothing to free. Included by tools/bench/ programs only.
  */
 #ifndef TOOLS_BENCH_BENCH_H
 #define TOOLS_BENCH_BENCH_H

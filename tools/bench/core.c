@@ -203,8 +203,8 @@ int main(int argc, char **argv)
 		else
 			ok = false;
 	}
-	if (!ok || optind != argc || b.n_ports < 2 || b.n_ports >= PORT_MAX || b.n_stations < b.n_ports ||
-	    b.n_stations > FDB_SIZE_MAX / 2 || seconds <= 0) {
+	if (!ok || optind != argc || b.n_ports < 2 || b.n_ports >= PORT_MAX ||
+	    b.n_stations < b.n_ports || b.n_stations > FDB_SIZE_MAX / 2 || seconds <= 0) {
 		fputs("usage: core [-s STATIONS] [-p PORTS] [-t SECONDS]\n", stderr);
 		return 2;
 	}

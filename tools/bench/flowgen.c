@@ -28,13 +28,13 @@
 
 #define MAGIC 0x75737767u /* first word of our payload */
 #define ETHERTYPE 0x88b5  /* local experiments: no host stack answers it */
-#define SLOTS 256	  /* prepared frames; the pattern of a frame is its number modulo this */
+#define SLOTS 256         /* prepared frames; the pattern of a frame is its number modulo this */
 #define FRAME_MAX 9216
 #define RX_MAX 64
 #define WINDOW (1u << 20) /* sequence numbers remembered for telling duplicates */
 #define BLOCK (1u << 18)  /* bytes of one ring block */
-#define BLOCK_MS 8	  /* a block that is not full is handed over after this time */
-#define IDLE_MS 300	  /* nothing for so long after the last send: the run is over */
+#define BLOCK_MS 8        /* a block that is not full is handed over after this time */
+#define IDLE_MS 300       /* nothing for so long after the last send: the run is over */
 
 enum target { TO_STATION, TO_BROADCAST, TO_UNKNOWN };
 
@@ -161,9 +161,12 @@ static int open_sender(const char *name)
 {
 	int index, fd = open_socket(name, &index), one = 1, sndbuf = 16 << 20;
 
-	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)))
-		die("setsockopt");
+	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)))
+		die("PACKET_QDISC_BYPASS");
+	/* Root of a user namespace gets what net.core.wmem_max allows. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)) &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)))
+		die("SO_SNDBUF");
 	bind_socket(fd, index, 0);
 	return fd;
 }
@@ -329,7 +332,8 @@ static void prime(const struct run *r)
 		frame[12] = ETHERTYPE >> 8;
 		frame[13] = ETHERTYPE & 0xff;
 		send_all(fd, &msg, 1, &refused);
-		if (i % 64 == 63) /* slow enough for every switch to keep up: about 100,000 a second */
+		if (i % 64 ==
+		    63) /* slow enough for every switch to keep up: about 100,000 a second */
 			usleep(500);
 	}
 	usleep(100000);
@@ -508,23 +512,56 @@ static bool parse_target(struct run *r, const char *word)
 static bool parse_option(struct run *r, int c, const char *v)
 {
 	switch (c) {
-	case 'i': r->tx_name = v; return true;
-	case 'o': r->rx_name[r->n_rx] = v; return ++r->n_rx < RX_MAX;
-	case 's': r->size = (unsigned)atoi(v); return true;
-	case 'r': r->rate = atof(v); return true;
-	case 't': r->seconds = atof(v); return true;
-	case 'n': r->count = strtoull(v, NULL, 0); return true;
-	case 'S': r->n_src = (uint32_t)atol(v); return true;
-	case 'D': r->n_dst = (uint32_t)atol(v); return true;
-	case 'R': r->random = true; return true;
-	case 'T': return parse_target(r, v);
-	case 'v': r->vid = (unsigned)atoi(v); return true;
-	case 'b': r->burst = (unsigned)atoi(v); return true;
-	case 'x': r->reverse = true; return true;
-	case 'f': r->flow = (unsigned)atoi(v); return true;
-	case 'P': r->no_prime = true; return true;
-	case 'c': r->tx_cpu = atoi(v); return true;
-	case 'C': r->rx_cpu = atoi(v); return true;
+	case 'i':
+		r->tx_name = v;
+		return true;
+	case 'o':
+		r->rx_name[r->n_rx] = v;
+		return ++r->n_rx < RX_MAX;
+	case 's':
+		r->size = (unsigned)atoi(v);
+		return true;
+	case 'r':
+		r->rate = atof(v);
+		return true;
+	case 't':
+		r->seconds = atof(v);
+		return true;
+	case 'n':
+		r->count = strtoull(v, NULL, 0);
+		return true;
+	case 'S':
+		r->n_src = (uint32_t)atol(v);
+		return true;
+	case 'D':
+		r->n_dst = (uint32_t)atol(v);
+		return true;
+	case 'R':
+		r->random = true;
+		return true;
+	case 'T':
+		return parse_target(r, v);
+	case 'v':
+		r->vid = (unsigned)atoi(v);
+		return true;
+	case 'b':
+		r->burst = (unsigned)atoi(v);
+		return true;
+	case 'x':
+		r->reverse = true;
+		return true;
+	case 'f':
+		r->flow = (unsigned)atoi(v);
+		return true;
+	case 'P':
+		r->no_prime = true;
+		return true;
+	case 'c':
+		r->tx_cpu = atoi(v);
+		return true;
+	case 'C':
+		r->rx_cpu = atoi(v);
+		return true;
 	}
 	return false;
 }
@@ -558,5 +595,4 @@ int main(int argc, char **argv)
 	if (r.n_rx && (errno = pthread_join(thread, NULL)))
 		die("pthread_join");
 	print_result(&r);
-	return 0;
 }

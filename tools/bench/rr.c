@@ -16,8 +16,8 @@
 
 #include "tools/bench/bench.h"
 
-#define PAYLOAD 56  /* as ping(8) */
-#define WAIT_S 1    /* an answer later than this is lost */
+#define PAYLOAD 56 /* as ping(8) */
+#define WAIT_S 1   /* an answer later than this is lost */
 
 struct echo {
 	struct icmphdr icmp;
@@ -50,7 +50,7 @@ static uint16_t checksum(const struct echo *e)
 	for (unsigned i = 0; i < sizeof(*e); i += 2)
 		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
 	sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~(sum + (sum >> 16)));
+	return htons((uint16_t) ~(sum + (sum >> 16)));
 }
 
 static uint64_t arrival(struct msghdr *msg)
@@ -121,7 +121,8 @@ int main(int argc, char **argv)
 			ok = false;
 	}
 	if (!ok || optind != argc - 1) {
-		fputs("usage: rr [NETNS:]IPV4-ADDRESS [-n COUNT] [-w MICROSECONDS between]\n", stderr);
+		fputs("usage: rr [NETNS:]IPV4-ADDRESS [-n COUNT] [-w MICROSECONDS between]\n",
+		      stderr);
 		return 2;
 	}
 	fd = open_icmp(argv[optind]);
