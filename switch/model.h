@@ -22,14 +22,11 @@
 #include "switch/verb.h"
 #include "vlan/vlan.h"
 
-/*
- * VLAN membership of one port: bit VID of each; state has a byte for each VID (enum port_state),
- * forwarding where it is no member.
- */
+/* VLAN membership of one port: bit VID of each, a byte of state for each VID. */
 struct model_vlans {
 	uint64_t member[VLAN_N / 64];
 	uint64_t untagged[VLAN_N / 64];
-	uint8_t state[VLAN_N];
+	uint8_t state[VLAN_N]; /* enum port_state; forwarding where it is no member */
 	uint16_t pvid; /* 0 = none */
 };
 
@@ -119,6 +116,9 @@ int model_fdb_del(struct model *m, uint64_t mac, uint16_t vid);
  * flush removes them. Call before editing.
  */
 void model_follow(struct model *wanted, const struct model *actual);
+
+/* Adds what stayed in VLANs that ports left and now, @wanted edited, rejoin. Returns 0, -ENOMEM. */
+int model_rejoin(struct model *wanted, const struct model *actual);
 
 /*
  * Checks what no single command can: names and interfaces unique, backup ports and entries refer to
