@@ -185,6 +185,43 @@ static bool compare_fdb(struct run *r, struct side *b, bool report)
 	return same;
 }
 
+static void say_vlan(struct run *r, const struct side *s, const struct vlan_entry *e)
+{
+	char name[8];
+
+	run_say(r, "  only %s has %s in VLAN %u%s%s, state %u\n", s->name, e->port ? port_name(e->port, name) : "br0",
+		e->vid, e->flags & VLAN_PVID ? " PVID" : "", e->flags & VLAN_UNTAGGED ? " untagged" : "", e->state);
+}
+
+/* Walks two sorted lists. */
+static bool compare_vlans(struct run *r, struct side *b, bool report)
+{
+	static struct vlan_entry other[VLANS_MAX];
+	struct vlan_entry *mine = r->vlan;
+	int n_other = side_vlans(b, other, VLANS_MAX), i = 0, j = 0;
+	bool same;
+
+	r->n_vlans = side_vlans(r->side[0], mine, VLANS_MAX);
+	same = r->n_vlans >= 0 && n_other >= 0;
+	if (report && !same)
+		run_say(r, "VLANs cannot be read: %d, %d\n", r->n_vlans, n_other);
+	while (i < r->n_vlans || j < n_other) {
+		const struct vlan_entry *x = i < r->n_vlans ? &mine[i] : NULL, *y = j < n_other ? &other[j] : NULL;
+		int order = !x ? 1 : !y ? -1 : x->port != y->port ? x->port - y->port : x->vid - y->vid;
+
+		i += order <= 0;
+		j += order >= 0;
+		if (!order && x->flags == y->flags && x->state == y->state)
+			continue;
+		same = false;
+		if (report && order <= 0)
+			say_vlan(r, r->side[0], x);
+		if (report && order >= 0)
+			say_vlan(r, b, y);
+	}
+	return same;
+}
+
 static bool compare_ports(struct run *r, struct side *b, bool report)
 {
 	struct port_state mine[PORTS + 1], other[PORTS + 1];
@@ -213,5 +250,7 @@ bool compare_tables(struct run *r, struct side *b, bool report)
 	if (report)
 		run_say(r, "%s differs from %s in its tables\n", b->name, r->side[0]->name);
 	same = compare_fdb(r, b, report);
+	if (b->program->vlans)
+		same = compare_vlans(r, b, report) && same;
 	return compare_ports(r, b, report) && same;
 }

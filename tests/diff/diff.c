@@ -20,7 +20,7 @@ struct options {
 	uint64_t seed;
 	unsigned programs, frames;
 	const char *sides, *only, *ignore, *uswitch;
-	bool careful, no_ageing, no_host, print, self_test;
+	bool careful, no_ageing, no_host, vlans, print, self_test;
 };
 
 static const struct option long_options[] = {
@@ -30,7 +30,8 @@ static const struct option long_options[] = {
 	{ "uswitch", required_argument, NULL, 'u' },  { "careful", no_argument, NULL, 'c' },
 	{ "no-ageing", no_argument, NULL, 'a' },      { "no-host", no_argument, NULL, 'H' },
 	{ "print", no_argument, NULL, 'P' },	      { "self-test", no_argument, NULL, 't' },
-	{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
+	{ "vlans", no_argument, NULL, 'v' },	      { "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
@@ -43,6 +44,7 @@ static const char usage[] =
 	"  --only LIST    only these units of the program: 3,7,10-12\n"
 	"  --careful      frame by frame\n"
 	"  --no-ageing    no short ageing times; --no-host no host port\n"
+	"  --vlans        with VLANs, on a kernel whose bridge filters them\n"
 	"  --print        print the program, do not run it\n"
 	"  --self-test    the test of the test: kernel against kernel, whole and with commands ignored\n"
 	"  --ignore TEXT  the last side ignores commands that contain TEXT\n";
@@ -63,6 +65,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		case 'c': o->careful = true; break;
 		case 'a': o->no_ageing = true; break;
 		case 'H': o->no_host = true; break;
+		case 'v': o->vlans = true; break;
 		case 'P': o->print = true; break;
 		case 't': o->self_test = true; break;
 		default: return false;
@@ -227,15 +230,16 @@ static void report(struct run *r, const struct options *o, const struct program 
 	if (!o->only && run_program(r, p, skip) == RUN_DIFFERENT)
 		printf("the same, with %u of %u units:\n%s", left, p->n_units, r->report);
 	print_units(p, skip, SHOWN_UNITS);
-	printf("replay with: diff --sides %s --frames %u%s%s --programs 1 --seed %llu --only ", o->sides, o->frames,
-	       o->no_ageing ? " --no-ageing" : "", o->no_host ? " --no-host" : "", (unsigned long long)p->seed);
+	printf("replay with: diff --sides %s --frames %u%s%s%s --programs 1 --seed %llu --only ", o->sides, o->frames,
+	       o->no_ageing ? " --no-ageing" : "", o->no_host ? " --no-host" : "", o->vlans ? " --vlans" : "",
+	       (unsigned long long)p->seed);
 	print_only(p, skip);
 }
 
 static enum result one_program(struct run *r, const struct options *o, uint64_t seed, bool quiet)
 {
 	struct limits limits = { .n_frames = o->frames, .taps = strstr(o->sides, "tap"), .host_port = !o->no_host,
-				 .ageing = !o->no_ageing, .kernel = kernel_version() };
+				 .ageing = !o->no_ageing, .vlans = o->vlans, .kernel = kernel_version() };
 	enum result result = RUN_BROKEN;
 	struct program p;
 	bool *skip;
@@ -272,11 +276,11 @@ static int run_all(struct run *r, const struct options *o)
 	while (i < o->programs && result == RUN_SAME)
 		result = one_program(r, o, o->seed + i++, false);
 	if (result == RUN_SAME) {
-		printf("PASS diff %s programs=%u frames=%u seconds=%ld\n", o->sides, i, r->frames,
+		printf("PASS diff%s %s programs=%u frames=%u seconds=%ld\n", o->vlans ? "-vlans" : "", o->sides, i, r->frames,
 		       (long)(time(NULL) - start));
 		return 0;
 	}
-	printf("FAIL diff %s seed=%llu %s\n", o->sides, (unsigned long long)(o->seed + i - 1), why[result]);
+	printf("FAIL diff%s %s seed=%llu %s\n", o->vlans ? "-vlans" : "", o->sides, (unsigned long long)(o->seed + i - 1), why[result]);
 	return 1;
 }
 
@@ -290,17 +294,23 @@ static int self_test(struct run *r, struct options *o)
 		"fdb flush",   " mtu ",	     " address ",     " promisc ",     "no_linklocal_learn", "fdb_max_learned",
 		"ageing_time 64cs", "ageing_time 0", "link del",
 	};
+	static const char *const ignored_vlans[] = {
+		" pvid",   " untagged", "vlan add",	   "vlan del",	    "vlan set",		 "state blocking",
+		"fdb del", "fdb flush", "vlan_filtering 0", "vlan_protocol", "vlan_default_pvid", "link del",
+	};
+	const char *const *list = o->vlans ? ignored_vlans : ignored;
+	unsigned n_list = (unsigned)(o->vlans ? sizeof(ignored_vlans) : sizeof(ignored)) / sizeof(ignored[0]);
 	int failed = run_all(r, o);
 
-	for (unsigned i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+	for (unsigned i = 0; i < n_list; i++) {
 		enum result result = RUN_SAME;
 		unsigned n = 0;
 
-		r->side[r->n_sides - 1]->ignore = ignored[i];
+		r->side[r->n_sides - 1]->ignore = list[i];
 		while (n < 40 && result == RUN_SAME)
 			result = one_program(r, o, o->seed + n++, true);
 		printf("%s diff-catches \"%s\" ignored, in program %u\n", result == RUN_DIFFERENT ? "PASS" : "FAIL",
-		       ignored[i], n);
+		       list[i], n);
 		failed |= result != RUN_DIFFERENT;
 	}
 	return failed;

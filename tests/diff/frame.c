@@ -30,8 +30,12 @@ const struct setting settings[] = {
 	{ "backup_port", 0, IFLA_BRPORT_BACKUP_PORT, 4, 0, 8, { 0, 0, 1, 2, 3, 4, 5, 6 } },
 	{ "priority", 0, IFLA_BRPORT_PRIORITY, 2, 0, 4, { 32, 0, 63, 64 } },
 	{ "cost", 0, IFLA_BRPORT_COST, 4, 0, 4, { 2, 1, 65535, 65536 } },
+	{ "vlan_filtering", 1, IFLA_BR_VLAN_FILTERING, 1, 0, 4, { 1, 1, 1, 0 } },
+	{ "vlan_protocol", 1, IFLA_BR_VLAN_PROTOCOL, 2, 0, 4, { 0x8100, 0x8100, 0x88a8, 0x88a8 } },
+	{ "vlan_default_pvid", 1, IFLA_BR_VLAN_DEFAULT_PVID, 2, 0, 6, { 1, 1, 0, 10, 20, 4094 } },
 };
 const unsigned n_settings = sizeof(settings) / sizeof(settings[0]);
+const unsigned n_vlan_settings = 3;
 
 unsigned setting_find(const char *name, int bridge)
 {
@@ -51,9 +55,11 @@ static const char *mac_print(uint64_t mac, char text[18])
 	return text;
 }
 
+static const char *const states[] = { "disabled", "listening", "learning", "forwarding",
+				      "blocking" };
+
 static void value_print(const struct command *c, char *text, size_t size)
 {
-	static const char *const states[] = { "disabled", "listening", "learning", "forwarding", "blocking" };
 	const struct setting *s = &settings[c->attr];
 
 	if (!strcmp(s->name, "ageing_time") && c->value)
@@ -62,6 +68,8 @@ static void value_print(const struct command *c, char *text, size_t size)
 		snprintf(text, size, "%s", states[c->value]);
 	else if (!strcmp(s->name, "backup_port"))
 		snprintf(text, size, "p%" PRIu64, c->value);
+	else if (!strcmp(s->name, "vlan_protocol"))
+		snprintf(text, size, "%s", c->value == 0x8100 ? "802.1Q" : "802.1ad");
 	else if (!strcmp(s->name, "group_fwd_mask"))
 		snprintf(text, size, "0x%" PRIx64, c->value);
 	else
@@ -72,14 +80,37 @@ static void fdb_print(const struct command *c, const char *dev, char *text, size
 {
 	static const char *const modes[] = { "add", "append", "replace" };
 	static const char *const kinds[] = { "dynamic", "static", "local" };
-	char mac[18];
+	char mac[18], vlan[16] = "";
 
-	if (c->op == OP_FDB_DEL)
-		snprintf(text, size, "fdb del %s dev %s", mac_print(c->mac, mac), dev);
+	if (c->vid)
+		snprintf(vlan, sizeof(vlan), " vlan %u", c->vid);
+	if (c->op == OP_FDB_FLUSH)
+		snprintf(text, size, "fdb flush dev %s%s", dev, vlan);
+	else if (c->op == OP_FDB_DEL)
+		snprintf(text, size, "fdb del %s dev %s%s", mac_print(c->mac, mac), dev, vlan);
 	else
-		snprintf(text, size, "fdb %s %s dev %s %s%s%s%s", modes[c->mode], mac_print(c->mac, mac), dev,
-			 kinds[c->flags & 3], c->flags & WITH_STICKY ? " sticky" : "",
-			 c->flags & WITH_EXT_LEARN ? " extern_learn" : "", c->port ? "" : " self");
+		snprintf(text, size, "fdb %s %s dev %s %s%s%s%s%s", modes[c->mode],
+			 mac_print(c->mac, mac), dev, kinds[c->flags & 3],
+			 c->flags & WITH_STICKY ? " sticky" : "",
+			 c->flags & WITH_EXT_LEARN ? " extern_learn" : "", vlan,
+			 c->port ? "" : " self");
+}
+
+static void vlan_print(const struct command *c, const char *dev, char *text, size_t size)
+{
+	const char *verb = c->op == OP_VLAN_ADD ? "add" : c->op == OP_VLAN_DEL ? "del" : "set";
+	const char *self = c->port ? "" : " self";
+	char range[16] = "";
+
+	if (c->vid_last > c->vid)
+		snprintf(range, sizeof(range), "-%u", c->vid_last);
+	if (c->op == OP_VLAN_SET)
+		snprintf(text, size, "vlan set vid %u dev %s state %s%s", c->vid, dev,
+			 states[c->value], self);
+	else
+		snprintf(text, size, "vlan %s vid %u%s dev %s%s%s%s", verb, c->vid, range, dev,
+			 c->flags & VLAN_PVID ? " pvid" : "",
+			 c->flags & VLAN_UNTAGGED ? " untagged" : "", self);
 }
 
 char *command_print(const struct command *c, char *text, size_t size)
@@ -103,10 +134,13 @@ char *command_print(const struct command *c, char *text, size_t size)
 		break;
 	case OP_FDB_ADD:
 	case OP_FDB_DEL:
+	case OP_FDB_FLUSH:
 		fdb_print(c, dev, text, size);
 		break;
-	case OP_FDB_FLUSH:
-		snprintf(text, size, "fdb flush dev %s", dev);
+	case OP_VLAN_ADD:
+	case OP_VLAN_DEL:
+	case OP_VLAN_SET:
+		vlan_print(c, dev, text, size);
 		break;
 	case OP_PORT_ADD:
 		snprintf(text, size, "link add packet:%s", dev);

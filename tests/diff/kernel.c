@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A kernel bridge as a side. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_bridge.h>
@@ -24,7 +25,8 @@ int kernel_start(struct side *s)
 		return error;
 	index = s->index_p[0] = s->index_h[0] = (int)if_nametoindex("br0");
 	/* Kernels without VLAN filtering refuse this, and have no VLANs to be rid of: KNOWN_VLAN_LOCAL. */
-	nl_bridge_set(&s->nl, index, IFLA_BR_VLAN_DEFAULT_PVID, &no_pvid, sizeof(no_pvid));
+	if (!s->program->vlans)
+		nl_bridge_set(&s->nl, index, IFLA_BR_VLAN_DEFAULT_PVID, &no_pvid, sizeof(no_pvid));
 	for (unsigned i = 1; i <= s->program->n_ports && !error; i++)
 		error = nl_master(&s->nl, s->index_p[i], index);
 	if (!error)
@@ -44,6 +46,8 @@ static int set(struct side *s, const struct command *c)
 	int index = s->index_p[c->port];
 	uint64_t value = c->value;
 
+	if (row->bridge && row->attr == IFLA_BR_VLAN_PROTOCOL)
+		value = htons((uint16_t)value);
 	if (!row->size)
 		return nl_bridge_set(&s->nl, s->index_p[0], IFLA_BR_MULTI_BOOLOPT, &bit, sizeof(bit));
 	if (row->bridge)
@@ -61,19 +65,32 @@ static int fdb_change(struct side *s, const struct command *c)
 	uint8_t flags = c->port ? NTF_MASTER : NTF_SELF;
 
 	if (c->op == OP_FDB_DEL)
-		return nl_fdb(&s->nl, RTM_DELNEIGH, s->index_p[c->port], c->mac, NUD_PERMANENT, flags, 0);
+		return nl_fdb(&s->nl, RTM_DELNEIGH, s->index_p[c->port], c->mac, c->vid, NUD_PERMANENT, flags, 0);
 	if (c->flags & WITH_STICKY)
 		flags |= NTF_STICKY;
 	if (c->flags & WITH_EXT_LEARN)
 		flags |= NTF_EXT_LEARNED;
-	return nl_fdb(&s->nl, RTM_NEWNEIGH, s->index_p[c->port], c->mac, states[c->flags & 3], flags, modes[c->mode]);
+	return nl_fdb(&s->nl, RTM_NEWNEIGH, s->index_p[c->port], c->mac, c->vid, states[c->flags & 3], flags,
+		      modes[c->mode]);
 }
 
 static int flush(struct side *s, const struct command *c)
 {
 	if (c->port)
-		return nl_fdb_flush(&s->nl, s->index_p[c->port]);
+		return nl_fdb_flush(&s->nl, s->index_p[c->port], c->vid);
 	return nl_bridge_set(&s->nl, s->index_p[0], IFLA_BR_FDB_FLUSH, "", 0);
+}
+
+static int vlan_change(struct side *s, const struct command *c)
+{
+	uint16_t flags = (uint16_t)((c->flags & VLAN_PVID ? BRIDGE_VLAN_INFO_PVID : 0) |
+				    (c->flags & VLAN_UNTAGGED ? BRIDGE_VLAN_INFO_UNTAGGED : 0));
+	int index = s->index_p[c->port];
+
+	if (c->op == OP_VLAN_SET)
+		return nl_vlan_state(&s->nl, index, c->vid, (uint8_t)c->value);
+	return nl_vlan(&s->nl, c->op == OP_VLAN_ADD ? RTM_SETLINK : RTM_DELLINK, index, !c->port, c->vid,
+		       c->vid_last, flags);
 }
 
 static int execute(struct side *s, const struct command *c)
@@ -87,6 +104,10 @@ static int execute(struct side *s, const struct command *c)
 		return fdb_change(s, c);
 	case OP_FDB_FLUSH:
 		return flush(s, c);
+	case OP_VLAN_ADD:
+	case OP_VLAN_DEL:
+	case OP_VLAN_SET:
+		return vlan_change(s, c);
 	case OP_PORT_ADD:
 		return nl_master(&s->nl, s->index_p[c->port], s->index_p[0]);
 	case OP_PORT_DEL:
@@ -162,6 +183,57 @@ int kernel_fdb(struct side *s, struct entry *entries, unsigned max)
 		return error;
 	/* An entry that is over age goes on working until the kernel's collector has come by: wait for it. */
 	return d.stale ? -EAGAIN : (int)d.n;
+}
+
+struct vlan_dump {
+	const struct side *s;
+	struct vlan_entry *entries;
+	unsigned n, max;
+};
+
+static void add_vlans(struct vlan_dump *d, uint8_t port, const struct nlattr *nest)
+{
+	struct bridge_vlan_info info = { 0 };
+	struct vlan_entry e = { .port = port };
+	const struct nlattr *attr;
+	uint16_t last = 0;
+
+	mnl_attr_for_each_nested(attr, nest) {
+		if (mnl_attr_get_type(attr) == BRIDGE_VLANDB_ENTRY_INFO)
+			memcpy(&info, mnl_attr_get_payload(attr), sizeof(info));
+		if (mnl_attr_get_type(attr) == BRIDGE_VLANDB_ENTRY_RANGE)
+			last = mnl_attr_get_u16(attr);
+		if (mnl_attr_get_type(attr) == BRIDGE_VLANDB_ENTRY_STATE)
+			e.state = mnl_attr_get_u8(attr);
+	}
+	e.flags = (info.flags & BRIDGE_VLAN_INFO_PVID ? VLAN_PVID : 0) |
+		  (info.flags & BRIDGE_VLAN_INFO_UNTAGGED ? VLAN_UNTAGGED : 0);
+	for (e.vid = info.vid; e.vid <= (last ? last : info.vid) && d->n < d->max; e.vid++)
+		d->entries[d->n++] = e;
+}
+
+static int add_port_vlans(const struct nlmsghdr *msg, void *ctx)
+{
+	const struct br_vlan_msg *head = mnl_nlmsg_get_payload(msg);
+	struct vlan_dump *d = ctx;
+	const struct nlattr *attr;
+
+	for (unsigned i = 0; i <= PORTS; i++) {
+		if (head->ifindex != (uint32_t)d->s->index_p[i])
+			continue;
+		mnl_attr_for_each(attr, msg, sizeof(*head))
+			if (mnl_attr_get_type(attr) == BRIDGE_VLANDB_ENTRY)
+				add_vlans(d, (uint8_t)i, attr);
+	}
+	return MNL_CB_OK;
+}
+
+int kernel_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
+{
+	struct vlan_dump d = { .s = s, .entries = entries, .max = max };
+	int error = nl_dump_vlans(&s->nl, add_port_vlans, &d);
+
+	return error ? error : (int)d.n;
 }
 
 int kernel_ports(struct side *s, struct port_state ports[PORTS + 1])

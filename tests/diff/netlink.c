@@ -202,7 +202,8 @@ int nl_port_set(struct nl *nl, int index, uint16_t attr, const void *value, size
 	return request(nl, msg);
 }
 
-int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t state, uint8_t flags, uint16_t mode)
+int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t vid, uint16_t state, uint8_t flags,
+	   uint16_t mode)
 {
 	struct nlmsghdr *msg = start(nl, type, mode);
 	struct ndmsg *nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
@@ -212,10 +213,12 @@ int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t state
 	nd->ndm_state = state;
 	nd->ndm_flags = flags;
 	put_mac(msg, NDA_LLADDR, mac);
+	if (vid)
+		mnl_attr_put_u16(msg, NDA_VLAN, vid);
 	return request(nl, msg);
 }
 
-int nl_fdb_flush(struct nl *nl, int index)
+int nl_fdb_flush(struct nl *nl, int index, uint16_t vid)
 {
 	struct nlmsghdr *msg = start(nl, RTM_DELNEIGH, NLM_F_BULK);
 	struct ndmsg *nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
@@ -224,7 +227,51 @@ int nl_fdb_flush(struct nl *nl, int index)
 	nd->ndm_ifindex = index;
 	nd->ndm_flags = NTF_MASTER;
 	mnl_attr_put_u16(msg, NDA_NDM_STATE_MASK, NUD_PERMANENT | NUD_NOARP);
+	if (vid)
+		mnl_attr_put_u16(msg, NDA_VLAN, vid);
 	return request(nl, msg);
+}
+
+int nl_vlan(struct nl *nl, uint16_t type, int index, bool self, uint16_t first, uint16_t last, uint16_t flags)
+{
+	struct nlmsghdr *msg = start_link(nl, type, 0, AF_BRIDGE, index);
+	struct nlattr *nest = mnl_attr_nest_start(msg, IFLA_AF_SPEC);
+	struct bridge_vlan_info info = { .flags = flags, .vid = first };
+
+	mnl_attr_put_u16(msg, IFLA_BRIDGE_FLAGS, self ? BRIDGE_FLAGS_SELF : BRIDGE_FLAGS_MASTER);
+	if (last > first) {
+		info.flags |= BRIDGE_VLAN_INFO_RANGE_BEGIN;
+		mnl_attr_put(msg, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info);
+		info.flags = flags | BRIDGE_VLAN_INFO_RANGE_END;
+		info.vid = last;
+	}
+	mnl_attr_put(msg, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info);
+	mnl_attr_nest_end(msg, nest);
+	return request(nl, msg);
+}
+
+int nl_vlan_state(struct nl *nl, int index, uint16_t vid, uint8_t state)
+{
+	struct nlmsghdr *msg = start(nl, RTM_NEWVLAN, 0);
+	struct br_vlan_msg *head = mnl_nlmsg_put_extra_header(msg, sizeof(*head));
+	struct bridge_vlan_info info = { .flags = BRIDGE_VLAN_INFO_ONLY_OPTS, .vid = vid };
+	struct nlattr *nest = mnl_attr_nest_start(msg, BRIDGE_VLANDB_ENTRY);
+
+	head->family = AF_BRIDGE;
+	head->ifindex = (uint32_t)index;
+	mnl_attr_put(msg, BRIDGE_VLANDB_ENTRY_INFO, sizeof(info), &info);
+	mnl_attr_put_u8(msg, BRIDGE_VLANDB_ENTRY_STATE, state);
+	mnl_attr_nest_end(msg, nest);
+	return request(nl, msg);
+}
+
+int nl_dump_vlans(struct nl *nl, mnl_cb_t row, void *ctx)
+{
+	struct nlmsghdr *msg = start(nl, RTM_GETVLAN, NLM_F_DUMP);
+	struct br_vlan_msg *head = mnl_nlmsg_put_extra_header(msg, sizeof(*head));
+
+	head->family = AF_BRIDGE;
+	return talk(nl, msg, row, ctx);
 }
 
 int nl_dump_fdb(struct nl *nl, int bridge, mnl_cb_t row, void *ctx)

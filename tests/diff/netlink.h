@@ -39,14 +39,21 @@ int nl_master(struct nl *nl, int index, int master);
 int nl_bridge_set(struct nl *nl, int index, uint16_t attr, const void *value, size_t size);
 int nl_port_set(struct nl *nl, int index, uint16_t attr, const void *value, size_t size);
 
-/* RTM_NEWNEIGH / RTM_DELNEIGH of the bridge; @flags NTF_*, @state NUD_*, @mode NLM_F_*. */
-int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t state, uint8_t flags, uint16_t mode);
+/* RTM_NEWNEIGH / RTM_DELNEIGH of the bridge; @flags NTF_*, @state NUD_*, @mode NLM_F_*, @vid 0 = none. */
+int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t vid, uint16_t state, uint8_t flags,
+	   uint16_t mode);
 
-/* What `bridge fdb flush dev PORT master nopermanent nostatic` asks for: IFLA_BRPORT_FLUSH spares extern_learn. */
-int nl_fdb_flush(struct nl *nl, int index);
+/* What `bridge fdb flush dev PORT master [vlan VID] nopermanent nostatic` asks for: IFLA_BRPORT_FLUSH spares extern_learn. */
+int nl_fdb_flush(struct nl *nl, int index, uint16_t vid);
+
+/* RTM_SETLINK / RTM_DELLINK: VLANs @first..@last of a port, or (@self) of the bridge; @flags BRIDGE_VLAN_INFO_*. */
+int nl_vlan(struct nl *nl, uint16_t type, int index, bool self, uint16_t first, uint16_t last, uint16_t flags);
+/* The state of one VLAN of a port or of the bridge. */
+int nl_vlan_state(struct nl *nl, int index, uint16_t vid, uint8_t state);
 
 /* Dumps: calls @row for each message. */
 int nl_dump_fdb(struct nl *nl, int bridge, mnl_cb_t row, void *ctx);
+int nl_dump_vlans(struct nl *nl, mnl_cb_t row, void *ctx);
 
 /* What IFLA_* say of interface @index. */
 struct nl_link {

@@ -138,15 +138,25 @@ static uint64_t destination(struct maker *m, uint64_t src)
 	return STATION + 1 + below(m, STATIONS);
 }
 
+/* A VLAN that ports may well be in. */
+static uint16_t vlan(struct maker *m)
+{
+	static const uint16_t vids[] = { 1, 1, 2, 10, 10, 11, 20, 4094 };
+
+	return vids[below(m, sizeof(vids) / sizeof(vids[0]))];
+}
+
 static void tags(struct maker *m, struct frame *f)
 {
 	static const uint16_t vids[] = { 0, 1, 2, 10, 100, 4094, 4095 };
-	unsigned kind = below(m, 100);
+	unsigned kind = below(m, 100) + (m->limits->vlans ? 35 - below(m, 10) : 0);
 
 	f->n_tags = kind < 65 ? 0 : kind < 90 ? 1 : kind < 98 ? 2 : 3;
 	for (unsigned i = 0; i < f->n_tags; i++) {
 		f->tag[i].tpid = below(m, 3) ? 0x8100 : 0x88a8;
 		f->tag[i].tci = (uint16_t)(below(m, 16) << 12 | vids[below(m, 7)]);
+		if (m->limits->vlans && percent(m, 60))
+			f->tag[i].tci = (uint16_t)((f->tag[i].tci & 0xf000) | vlan(m));
 	}
 }
 
@@ -195,7 +205,7 @@ static int frame(struct maker *m, unsigned port)
 	tags(m, &f);
 	f.type = ethertype(m);
 	f.payload = payload(m, &f);
-	if (!independent(m, &f) || known_frame(&f, m->mtu, m->far_mtu, m->p->n_ports))
+	if (!independent(m, &f) || known_frame(m->p, &f, m->mtu, m->far_mtu))
 		return 0;
 	u = append(m);
 	if (!u)
@@ -241,7 +251,8 @@ static int batch(struct maker *m)
 
 static int bridge_or_port_set(struct maker *m)
 {
-	unsigned row = percent(m, 60) ? setting_find("state", 0) + below(m, 11) : below(m, n_settings);
+	unsigned row = percent(m, 60) ? setting_find("state", 0) + below(m, 11)
+				      : below(m, n_settings - n_vlan_settings);
 	const struct setting *s = &settings[row];
 	struct command c = { .op = s->bridge ? OP_BRIDGE_SET : OP_PORT_SET, .attr = row };
 
@@ -262,9 +273,9 @@ static uint64_t apart(uint64_t mac, unsigned flags)
 {
 	bool outside = mac > STATION && mac <= STATION + EXT_STATIONS;
 
-	if (mac <= STATION || mac > STATION + STATIONS || outside == !!(flags & WITH_EXT_LEARN))
-		return mac;
-	return outside ? mac + EXT_STATIONS : STATION + 1 + mac % EXT_STATIONS;
+	if (flags & WITH_EXT_LEARN)
+		return outside || !mac ? mac : STATION + 1 + mac % EXT_STATIONS;
+	return outside ? mac + EXT_STATIONS : mac;
 }
 
 static int fdb_change(struct maker *m)
@@ -273,16 +284,18 @@ static int fdb_change(struct maker *m)
 	unsigned kind = below(m, 100);
 
 	c.mac = percent(m, 90) ? station(m, c.port) : percent(m, 60) ? own_address(m) : 0;
+	c.vid = m->limits->vlans && percent(m, 70) ? vlan(m) : 0;
 	if (kind < 25) {
 		c.op = OP_FDB_DEL;
 		return command(m, &c);
 	}
 	if (kind < 35) {
 		c.op = OP_FDB_FLUSH;
-		c.port = percent(m, 70) ? c.port : 0;
+		if (percent(m, 30))
+			c.port = c.vid = 0;
 		return command(m, &c);
 	}
-	c.mode = below(m, 3);
+	c.mode = m->limits->vlans && !c.vid ? MODE_REPLACE : below(m, 3); /* KNOWN_FDB_ADD_PARTS */
 	c.flags = percent(m, 45) ? KIND_STATIC : percent(m, 60) ? KIND_DYNAMIC : KIND_LOCAL;
 	if (c.mac && c.mac < STATION && c.flags == KIND_STATIC) /* KNOWN_STATIC_OWN */
 		c.flags = KIND_LOCAL;
@@ -291,13 +304,70 @@ static int fdb_change(struct maker *m)
 	if (percent(m, 15)) {
 		c.flags = KIND_DYNAMIC | WITH_EXT_LEARN;
 		c.mode = MODE_REPLACE;
+		c.mac = c.mac && c.mac < STATION ? STATION + 1 : c.mac;
 	}
-	c.mac = apart(c.mac, c.flags);
 	if (m->p->host && percent(m, 5)) {
 		c.port = 0;
 		c.flags = KIND_LOCAL;
 	}
+	c.mac = apart(c.mac, c.flags);
 	return command(m, &c);
+}
+
+static int vlan_setting(struct maker *m, const char *name)
+{
+	struct command c = { .op = OP_BRIDGE_SET, .attr = setting_find(name, 1) };
+
+	c.value = settings[c.attr].value[below(m, settings[c.attr].n_values)];
+	return command(m, &c);
+}
+
+static int vlan_change(struct maker *m)
+{
+	struct command c = { .op = OP_VLAN_ADD, .port = (uint8_t)(1 + below(m, m->p->n_ports)) };
+	unsigned kind = below(m, 100);
+
+	if (kind < 4)
+		return vlan_setting(m, "vlan_filtering");
+	if (kind < 8)
+		return vlan_setting(m, "vlan_protocol");
+	if (kind < 14)
+		return vlan_setting(m, "vlan_default_pvid");
+	if (m->p->host && percent(m, 15))
+		c.port = 0;
+	c.vid = c.vid_last = vlan(m);
+	if (kind < 30) { /* one VLAN: KNOWN_VLAN_SET_PARTS */
+		c.op = OP_VLAN_SET;
+		c.value = percent(m, 50) ? 3 : below(m, 5);
+		return command(m, &c);
+	}
+	if (percent(m, 20) && c.vid <= 4090)
+		c.vid_last = (uint16_t)(c.vid + below(m, 4));
+	if (kind < 50)
+		c.op = OP_VLAN_DEL;
+	else
+		c.flags = (percent(m, 40) ? VLAN_UNTAGGED : 0) |
+			  (c.vid_last == c.vid && percent(m, 40) ? VLAN_PVID : 0);
+	return command(m, &c);
+}
+
+/* VLAN filtering is on at first, with some VLANs. */
+static int first_vlans(struct maker *m)
+{
+	struct command on = { .op = OP_BRIDGE_SET, .attr = setting_find("vlan_filtering", 1), .value = 1 };
+	int error = command(m, &on);
+
+	if (percent(m, 40))
+		error |= vlan_setting(m, "vlan_protocol");
+	for (uint8_t port = 1; port <= m->p->n_ports; port++)
+		for (unsigned i = 0; i < 2; i++) {
+			struct command c = { .op = OP_VLAN_ADD, .port = port, .vid = vlan(m) };
+
+			c.vid_last = c.vid;
+			c.flags = (percent(m, 40) ? VLAN_UNTAGGED : 0) | (percent(m, 40) ? VLAN_PVID : 0);
+			error |= command(m, &c);
+		}
+	return error ? -ENOMEM : 0;
 }
 
 static int membership(struct maker *m, uint8_t port)
@@ -381,6 +451,7 @@ static void draw_shape(struct maker *m)
 	struct program *p = m->p;
 
 	p->taps = m->limits->taps;
+	p->vlans = m->limits->vlans;
 	p->n_ports = 2 + below(m, PORTS - 1);
 	p->host = m->limits->host_port && percent(m, 60);
 	for (unsigned i = 1; i <= PORTS; i++) {
@@ -403,11 +474,15 @@ int program_make(struct program *p, uint64_t seed, const struct limits *limits)
 	memset(p, 0, sizeof(*p));
 	p->seed = seed;
 	draw_shape(&m);
+	if (limits->vlans)
+		error = first_vlans(&m);
 	while (p->n_frames < limits->n_frames && !error) {
 		unsigned kind = below(&m, 1000);
 
 		if (kind < 600)
 			error = batch(&m);
+		else if (limits->vlans && kind & 1)
+			error = vlan_change(&m);
 		else if (kind < 760)
 			error = bridge_or_port_set(&m);
 		else if (kind < 900)

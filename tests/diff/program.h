@@ -28,9 +28,12 @@
 enum op {
 	OP_BRIDGE_SET, /* attr, value */
 	OP_PORT_SET,   /* port, attr, value (BACKUP_PORT: a port number or 0) */
-	OP_FDB_ADD,    /* port, mac, flags, mode */
-	OP_FDB_DEL,    /* port, mac */
-	OP_FDB_FLUSH,  /* port, 0 = all */
+	OP_FDB_ADD,    /* port, mac, flags, mode, vid (0 = none given) */
+	OP_FDB_DEL,    /* port, mac, vid */
+	OP_FDB_FLUSH,  /* port, 0 = all; vid */
+	OP_VLAN_ADD,   /* port (0 = br0), vid, vid_last, flags */
+	OP_VLAN_DEL,   /* port, vid, vid_last */
+	OP_VLAN_SET,   /* port, vid, value: its state */
 	OP_PORT_ADD,   /* port; what follows up to OP_PROMISC happens outside of uswitch, but for add and del */
 	OP_PORT_DEL,   /* port */
 	OP_CARRIER,    /* port, value: the far end is taken down or up */
@@ -43,6 +46,7 @@ enum op {
 
 enum fdb_kind { KIND_DYNAMIC, KIND_STATIC, KIND_LOCAL };
 enum { WITH_STICKY = 4, WITH_EXT_LEARN = 8, WITH_LOCKED = 16 }; /* beside enum fdb_kind in flags */
+enum { VLAN_PVID = 1, VLAN_UNTAGGED = 2 }; /* flags of OP_VLAN_ADD */
 enum mode { MODE_ADD, MODE_APPEND, MODE_REPLACE };
 
 struct command {
@@ -50,6 +54,7 @@ struct command {
 	enum mode mode;
 	uint8_t port;
 	uint8_t flags;
+	uint16_t vid, vid_last;
 	unsigned attr; /* row of settings[] */
 	uint64_t value;
 	uint64_t mac;
@@ -83,6 +88,7 @@ struct limits {
 	unsigned n_frames;
 	bool taps;      /* a side has TAPs as hosts: the stations have the ports' addresses */
 	bool host_port; /* sides may have a host port */
+	bool vlans;     /* VLAN filtering, of the bridge with vlan_default_pvid 1 */
 	bool ageing;
 	unsigned kernel; /* version * 1000 + patch level: 6018 */
 };
@@ -92,6 +98,7 @@ struct program {
 	unsigned n_ports;
 	bool host;                   /* with br0 as a port */
 	bool taps;                   /* hosts' ends have the ports' MTU, for they may be the same */
+	bool vlans;
 	uint16_t mtu[PORTS + 1];     /* of the ports, at the start */
 	uint16_t far_mtu[PORTS + 1]; /* of the hosts' ends */
 	unsigned n_units, n_frames;
@@ -109,7 +116,7 @@ struct setting {
 	uint64_t value[8];
 };
 extern const struct setting settings[];
-extern const unsigned n_settings;
+extern const unsigned n_settings, n_vlan_settings; /* the latter come last */
 
 /* Row of the setting called @name of a port (@bridge 0) or of the bridge (1). */
 unsigned setting_find(const char *name, int bridge);

@@ -106,8 +106,17 @@ static enum result run_batch(struct run *r, const struct program *p, const bool 
 
 /* ---- commands ---- */
 
+/* Whether @port is in VLAN @vid. */
+static bool in_vlan(const struct run *r, uint8_t port, uint16_t vid)
+{
+	for (int i = 0; i < r->n_vlans; i++)
+		if (r->vlan[i].port == port && r->vlan[i].vid == vid)
+			return true;
+	return false;
+}
+
 /* Commands on a port that is not there are left out: in shrunken programs they would be all that differs. */
-static bool makes_sense(struct progress *g, const struct command *c)
+static bool makes_sense(const struct run *r, struct progress *g, const struct command *c)
 {
 	switch (c->op) {
 	case OP_PORT_ADD:
@@ -120,10 +129,15 @@ static bool makes_sense(struct progress *g, const struct command *c)
 		if (!strcmp(settings[c->attr].name, "backup_port") && c->value && !g->attached[c->value])
 			return false;
 		return g->attached[c->port];
-	case OP_FDB_ADD:
 	case OP_FDB_DEL:
+		if (c->vid && !in_vlan(r, c->port, c->vid)) /* KNOWN_FDB_DEL_VLAN */
+			return false;
 		return !c->port || g->attached[c->port];
+	case OP_FDB_ADD:
 	case OP_FDB_FLUSH:
+	case OP_VLAN_ADD:
+	case OP_VLAN_DEL:
+	case OP_VLAN_SET:
 		return !c->port || g->attached[c->port];
 	case OP_BRIDGE_SET:
 	case OP_CARRIER:
@@ -157,7 +171,7 @@ static enum result run_command(struct run *r, struct progress *g, const struct c
 	char text[128];
 	int answer, other;
 
-	if (!makes_sense(g, c))
+	if (!makes_sense(r, g, c))
 		return RUN_SAME;
 	if (too_slow(g, c))
 		return RUN_SLOW;

@@ -12,7 +12,8 @@
 #include "tests/diff/side.h"
 
 #define SIDES_MAX 3u
-#define ENTRIES_MAX 1024u
+#define ENTRIES_MAX 4096u
+#define VLANS_MAX 4096u
 
 enum result {
 	RUN_SAME,
@@ -26,6 +27,8 @@ struct run {
 	unsigned n_sides;
 	bool careful; /* frame by frame, with time to settle */
 	unsigned frames; /* sent, all programs together */
+	int n_vlans;
+	struct vlan_entry vlan[VLANS_MAX]; /* of side 0 when tables were last compared */
 	char report[16384];
 	size_t report_len;
 };

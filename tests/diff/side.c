@@ -238,6 +238,9 @@ int side_command(struct side *s, const struct command *c)
 	case OP_FDB_ADD:
 	case OP_FDB_DEL:
 	case OP_FDB_FLUSH:
+	case OP_VLAN_ADD:
+	case OP_VLAN_DEL:
+	case OP_VLAN_SET:
 		error = s->kind == SIDE_KERNEL ? kernel_command(s, c) : uswitch_command(s, c);
 		break;
 	case OP_WAIT:
@@ -278,7 +281,7 @@ static bool left_out(const struct side *s, const struct entry *e)
 {
 	if (!e->port && !s->program->host) /* KNOWN_NO_HOST_PORT */
 		return true;
-	if (e->vid && (e->flags & 3) == KIND_LOCAL) /* KNOWN_VLAN_LOCAL */
+	if (!s->program->vlans && e->vid && (e->flags & 3) == KIND_LOCAL) /* KNOWN_VLAN_LOCAL */
 		return true;
 	return s->program->taps && e->port && e->mac >> 16 == PORT_MAC >> 16 &&
 	       (e->flags & 3) == KIND_LOCAL; /* KNOWN_TAP_ADDRESS */
@@ -295,6 +298,27 @@ int side_fdb(struct side *s, struct entry *entries, unsigned max)
 	if (n < 0)
 		return n;
 	qsort(entries, (size_t)kept, sizeof(*entries), by_address);
+	return kept;
+}
+
+static int by_vlan(const void *left, const void *right)
+{
+	const struct vlan_entry *a = left, *b = right;
+
+	return a->port != b->port ? a->port - b->port : a->vid - b->vid;
+}
+
+int side_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
+{
+	int n = s->kind == SIDE_KERNEL ? kernel_vlans(s, entries, max) : uswitch_vlans(s, entries, max);
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (entries[i].port || s->program->host) /* KNOWN_NO_HOST_PORT */
+			entries[kept++] = entries[i];
+	if (n < 0)
+		return n;
+	qsort(entries, (size_t)kept, sizeof(*entries), by_vlan);
 	return kept;
 }
 

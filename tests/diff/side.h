@@ -61,6 +61,14 @@ struct entry {
 	uint8_t flags; /* enum fdb_kind | WITH_* */
 };
 
+/* A VLAN of a port. */
+struct vlan_entry {
+	uint8_t port; /* 0 = br0 */
+	uint16_t vid;
+	uint8_t flags; /* VLAN_* */
+	uint8_t state; /* kernel's numbers */
+};
+
 /* What both sides say of a port. */
 struct port_state {
 	bool attached;
@@ -86,6 +94,9 @@ int side_send(struct side *s, const struct frame *const *frames, unsigned n, con
 /* Reads the table, sorted, without what cannot be compared (known.h). Returns the number, or -errno. */
 int side_fdb(struct side *s, struct entry *entries, unsigned max);
 
+/* Reads which ports are in which VLANs, sorted. Returns the number, or -errno. */
+int side_vlans(struct side *s, struct vlan_entry *entries, unsigned max);
+
 /* Reads the state of the ports. Returns 0 or -errno. */
 int side_ports(struct side *s, struct port_state ports[PORTS + 1]);
 
@@ -97,12 +108,14 @@ int kernel_start(struct side *s);
 void kernel_stop(struct side *s);
 int kernel_command(struct side *s, const struct command *c);
 int kernel_fdb(struct side *s, struct entry *entries, unsigned max);
+int kernel_vlans(struct side *s, struct vlan_entry *entries, unsigned max);
 int kernel_ports(struct side *s, struct port_state ports[PORTS + 1]);
 int uswitch_start(struct side *s);
 void uswitch_stop(struct side *s);
 int uswitch_command(struct side *s, const struct command *c);
 int uswitch_wait(struct side *s, const uint64_t arrived[PORTS + 1]);
 int uswitch_fdb(struct side *s, struct entry *entries, unsigned max);
+int uswitch_vlans(struct side *s, struct vlan_entry *entries, unsigned max);
 int uswitch_ports(struct side *s, struct port_state ports[PORTS + 1]);
 
 /* The sockets and the wire, wire.c. */

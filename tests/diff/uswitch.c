@@ -38,7 +38,7 @@ static void pause_us(long us)
 
 static void exec_uswitch(struct side *s)
 {
-	const char *argv[2 * PORTS + 16] = { s->uswitch, "-n", "br0", "-S", s->socket, "--fdb-size", "1024" };
+	const char *argv[2 * PORTS + 16] = { s->uswitch, "-n", "br0", "-S", s->socket, "--fdb-size", "4096" };
 	char ports[PORTS][32];
 	unsigned n = 7;
 	int log = open(s->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -194,7 +194,7 @@ int uswitch_start(struct side *s)
 	const char *result;
 
 	/* As on the kernel's side: no VLANs that an entry added without one would also go into. */
-	if (!error)
+	if (!error && !s->program->vlans)
 		error = query(s, "set vlan_default_pvid 0", &result);
 	if (error)
 		return error;
@@ -317,6 +317,28 @@ static int state_number(const char *value)
 		if (json_is(value, words[i]))
 			return i;
 	return -1;
+}
+
+int uswitch_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
+{
+	const char *result, *port, *row;
+	unsigned n = 0;
+	int error = query(s, "-details vlan show", &result);
+
+	for (port = error ? NULL : json_first(result); port; port = json_next(port))
+		for (row = json_first(json_get(port, "vlans")); row; row = json_next(row)) {
+			const char *flags = json_get(row, "flags"), *last = json_get(row, "vlanEnd");
+			struct vlan_entry e = { .port = read_port(json_get(port, "ifname")),
+						.vid = (uint16_t)json_number(json_get(row, "vlan")) };
+
+			e.state = (uint8_t)state_number(json_get(row, "state"));
+			e.flags = (json_has(flags, "PVID") ? VLAN_PVID : 0) |
+				  (json_has(flags, "Egress Untagged") ? VLAN_UNTAGGED : 0);
+			for (unsigned end = last ? (unsigned)json_number(last) : e.vid;
+			     e.vid <= end && n < max; e.vid++)
+				entries[n++] = e;
+		}
+	return error ? error : (int)n;
 }
 
 int uswitch_ports(struct side *s, struct port_state ports[PORTS + 1])
