@@ -86,6 +86,7 @@ const struct port_ops guest_ops = {
 	.options = tun_options,
 	.open = guest_open,
 	.close = packet_close,
+	.event = packet_event,
 	.timer = packet_timer,
 	.link = packet_link,
 	.rx = packet_rx,

@@ -418,6 +418,7 @@ const struct port_ops packet_ops = {
 	.options = packet_options,
 	.open = packet_open,
 	.close = packet_close,
+	.event = packet_event,
 	.timer = packet_timer,
 	.link = packet_link,
 	.rx = packet_rx,

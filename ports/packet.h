@@ -41,6 +41,7 @@ struct packet {
 	uint8_t *rx_ring; /* NULL: receive without it, by recvmmsg() */
 	unsigned rx_next; /* slot to look at */
 	unsigned rx_held; /* slots before it that were not given back yet */
+	bool woken; /* there was an event: an empty ring needs an explanation */
 	bool suspect; /* frames were dropped although the ring was empty */
 	uint64_t missed;
 	unsigned vlen; /* frames to ask for at once, without the ring */
@@ -92,6 +93,8 @@ void packet_rx_fini(struct packet *p);
 void packet_rx_plain(struct packet *p);
 /* Throws away what an interface that is gone left behind. No batch may be on its way. */
 void packet_rx_flush(struct packet *p);
+/* Remembers that there was an event. Without one, looking for frames costs no system call. */
+void packet_event(struct port *port, int fd, unsigned what, uint64_t now);
 void packet_rx(struct port *port, unsigned queue, struct batch *b);
 void packet_done(struct port *port, unsigned queue, struct batch *b);
 void packet_refresh(struct port *port, struct port_stats *stats);

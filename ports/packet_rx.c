@@ -310,6 +310,14 @@ static void plain_rx(struct packet *p, struct batch *b)
 	}
 }
 
+void packet_event(struct port *port, int fd, unsigned what, uint64_t now)
+{
+	(void)fd;
+	(void)what;
+	(void)now;
+	((struct packet *)port)->woken = true;
+}
+
 void packet_rx(struct port *port, unsigned queue, struct batch *b)
 {
 	struct packet *p = (struct packet *)port;
@@ -326,9 +334,11 @@ void packet_rx(struct port *port, unsigned queue, struct batch *b)
 	} else {
 		plain_rx(p, b);
 	}
-	if (b->n)
+	if (b->n) {
 		p->suspect = false;
-	else if (!b->more)
+	} else if (!b->more && p->woken) {
+		p->woken = false;
 		idle(p);
+	}
 	check(b);
 }

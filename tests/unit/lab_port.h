@@ -59,14 +59,11 @@ static UNUSED struct port *lab_try(const char *text, struct lab_host *h, int *co
 	struct port *port = NULL;
 	struct port_spec spec;
 
-	*h = (struct lab_host){ .host = { h, lab_watch, lab_deadline, lab_link_changed, NULL },
-				.fd = -1,
-				.deadline = UINT64_MAX };
+	*h = (struct lab_host){ .fd = -1, .deadline = UINT64_MAX };
+	h->host = (struct port_host){ h, lab_watch, lab_deadline, lab_link_changed, NULL, NULL };
 	err->text[0] = '\0';
 	log_set_level(LOG_LEVEL_ERROR);
 	*code = port_spec_parse(text, &spec, err);
-	if (!*code && !spec.ops)
-		*code = port_spec_resolve(&spec, &tap_ops, err);
 	if (!*code)
 		*code = spec.ops->open(&spec, NULL, &h->host, &port, err);
 	if (*code)
@@ -108,6 +105,8 @@ static UNUSED unsigned lab_rx(struct port *port, int ms)
 	b->stats = &lab_in;
 	if (port->ops->done)
 		port->ops->done(port, 0, b);
+	if (port->ops->event)
+		port->ops->event(port, port->rx_fd, PORT_IN, 0);
 	for (int i = 0; i <= ms; i++) {
 		port->ops->rx(port, 0, b);
 		if (b->n)
