@@ -81,9 +81,8 @@ address c eth0 10.9.1.3/24
 check back-forwards wait_for 1 in_ns c ping -c 1 -W 1 10.9.1.1
 
 # A guest behind a TAP that does not read, then one that is stopped: what is flooded to it is lost there, and only there.
-in_ns sw "$TRAFFIC" hold tap4 &
-HOLD=$!
-PIDS+=("$HOLD")
+start in_ns sw "$TRAFFIC" hold tap4
+HOLD=$STARTED
 check guest-is-there wait_for 3 forwards tap4
 flood() { flow -i c:eth0 -T broadcast -s 1400 -r 20000 -t 0.2 -f 9; }
 during stuck-guest flood

@@ -83,8 +83,9 @@ wait_for() {
 	done
 }
 
-# start COMMAND...: in the background, ended by clean_up; its process is $STARTED.
+# start COMMAND... or start in_ns NAMESPACE COMMAND...: in the background, ended by clean_up; its process is $STARTED.
 start() {
+	[ "$1" != in_ns ] || set -- ip netns exec "$PREFIX-$2" "${@:3}"
 	"$@" &
 	STARTED=$!
 	PIDS+=("$STARTED")

@@ -21,10 +21,11 @@ for i in 1:a 2:b 3:c 4:d; do address "${i#*:}" eth0 "10.9.0.${i%:*}/24"; done
 # tcp NAME FROM TO ADDRESS: sends, and counts at the receiver the frames of more than 30,000 bytes.
 tcp() {
 	local name=$1 from=$2 to=$3 to_address=$4 server capture served client long
-	in_ns "$to" "$TRAFFIC" tcp-server 7000 $BYTES >"$TMP/rate" 2>"$TMP/server" &
-	server=$!
-	in_ns "$to" timeout 20 tcpdump -Z root -i eth0 -nn -q -c 50 'greater 30000 and tcp dst port 7000' >/dev/null 2>"$TMP/capture" &
-	capture=$!
+	start in_ns "$to" "$TRAFFIC" tcp-server 7000 $BYTES >"$TMP/rate" 2>"$TMP/server"
+	server=$STARTED
+	start in_ns "$to" timeout 20 tcpdump -Z root -i eth0 -nn -q -c 50 'greater 30000 and tcp dst port 7000' \
+		>/dev/null 2>"$TMP/capture"
+	capture=$STARTED
 	wait_for 3 grep -q listening "$TMP/capture"
 	wait_for 3 sh -c "ip netns exec $PREFIX-$to ss -ltn | grep -q :7000"
 	in_ns "$from" timeout 60 "$TRAFFIC" tcp-client "$to_address" 7000 $BYTES 2>"$TMP/client"
@@ -63,8 +64,8 @@ both tap-packet c 10.9.0.3 a 10.9.0.1
 udp() {
 	local name=$1 from=$2 to=$3 to_address=$4 server
 	shift 4
-	in_ns "$to" "$TRAFFIC" udp-server 7001 "$1" 5 >"$TMP/count" 2>"$TMP/server" &
-	server=$!
+	start in_ns "$to" "$TRAFFIC" udp-server 7001 "$1" 5 >"$TMP/count" 2>"$TMP/server"
+	server=$STARTED
 	wait_for 3 sh -c "ip netns exec $PREFIX-$to ss -lun | grep -q :7001"
 	in_ns "$from" "$TRAFFIC" udp-client "$to_address" 7001 "$@" 2>"$TMP/client"
 	if wait $server; then
