@@ -306,14 +306,14 @@ void model_follow(struct model *wanted, const struct model *actual)
 	wanted->n_fdb = kept;
 }
 
-int model_rejoin(struct model *wanted, const struct model *actual)
+int model_adopt(struct model *wanted, const struct model *actual, bool rejoined)
 {
 	for (unsigned i = 0; i < actual->n_fdb; i++) {
 		const struct model_fdb *e = &actual->fdb[i];
 		const struct model_port *was = model_port(actual, e->dev);
 		const struct model_port *p = model_port(wanted, e->dev);
 
-		if (!e->vid || !was || !p || model_vlan_has(was, e->vid) ||
+		if (!e->vid || !was || !p || (rejoined && model_vlan_has(was, e->vid)) ||
 		    !model_vlan_has(p, e->vid) || model_fdb(wanted, e->mac, e->vid))
 			continue;
 		if (model_fdb_put(wanted, e->mac, e->vid, e->dev, e->flags))

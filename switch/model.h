@@ -117,8 +117,9 @@ int model_fdb_del(struct model *m, uint64_t mac, uint16_t vid);
  */
 void model_follow(struct model *wanted, const struct model *actual);
 
-/* Adds what stayed in VLANs that ports left and now, @wanted edited, rejoin. Returns 0, -ENOMEM. */
-int model_rejoin(struct model *wanted, const struct model *actual);
+/* Adds entries that survived outside the configuration, in a VLAN that their port had left, and are
+ * back: they roamed to a member, or (@rejoined) their port is a new member in @wanted. 0 or -ENOMEM. */
+int model_adopt(struct model *wanted, const struct model *actual, bool rejoined);
 
 /*
  * Checks what no single command can: names and interfaces unique, backup ports and entries refer to

@@ -101,7 +101,7 @@ static int current(const struct daemon *d, struct model *next, struct model *act
 		ret = no_memory(err);
 	if (!ret)
 		model_follow(next, actual);
-	return ret;
+	return ret || !model_adopt(next, actual, false) ? ret : no_memory(err);
 }
 
 /* Edits a copy of the configuration with @cmd and applies the whole of it. */
@@ -115,7 +115,7 @@ static int configure(struct request *r, const struct command *cmd, struct error 
 	ret = current(r->daemon, &next, &actual, err);
 	if (!ret)
 		ret = command_apply(cmd, port_kinds, &next, err);
-	if (!ret && model_rejoin(&next, &actual))
+	if (!ret && model_adopt(&next, &actual, true))
 		ret = no_memory(err);
 	if (!ret)
 		ret = daemon_apply(r->daemon, &next, err);
