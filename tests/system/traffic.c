@@ -296,6 +296,24 @@ static int sniff(char **arg)
 	return 0;
 }
 
+/* long IFNAME BYTES COUNT SECONDS: waits for so many frames longer than BYTES; prints how many came. */
+static int wait_long(char **arg)
+{
+	int fd = packet_socket(arg[0]), want = atoi(arg[2]), have = 0;
+	double end = now_s() + atof(arg[3]);
+	uint8_t byte;
+
+	fprintf(stderr, "listening\n");
+	while (have < want && now_s() < end) {
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+		if (poll(&pfd, 1, 50) > 0 && recv(fd, &byte, 1, MSG_TRUNC) > atoi(arg[1]))
+			have++;
+	}
+	printf("%d\n", have);
+	return have < want;
+}
+
 /* hold TAP: is the guest behind a TAP, and never reads. */
 static int hold(char **arg)
 {
@@ -320,6 +338,7 @@ int main(int argc, char **argv)
 		{ "udp-server", 3, 3, udp_server }, { "udp-client", 4, 5, udp_client },
 		{ "frame", 2, 2, send_frame },      { "macs", 3, 3, send_macs },
 		{ "sniff", 2, 2, sniff },           { "hold", 1, 1, hold },
+		{ "long", 4, 4, wait_long },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
@@ -327,6 +346,6 @@ int main(int argc, char **argv)
 		    argc - 2 <= commands[i].most)
 			return commands[i].run(argv + 2);
 	fprintf(stderr,
-		"usage: traffic tcp-server|tcp-client|udp-server|udp-client|frame|macs|sniff|hold ...\n");
+		"usage: traffic tcp-server|tcp-client|udp-server|udp-client|frame|macs|sniff|long|hold ...\n");
 	return 2;
 }
