@@ -18,6 +18,7 @@ extern const struct port_ops tap_ops;
 extern const struct port_ops packet_ops;
 extern const struct port_ops pcap_ops;
 extern const struct port_ops mem_ops;
+extern const struct port_ops vhost_user_ops;
 
 /* Options that every kind of port has: the switch's own, not a driver's. Ends with name = NULL. */
 extern const struct port_option port_common_options[];

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames between a guest's rings and the switch: one copy from guest to guest, heads apart. */
+#include <endian.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ports/batch.h"
+#include "ports/headers.h"
+#include "ports/offload.h"
+#include "ports/vhost.h"
+
+#define HEAD_MAX 256u   /* a frame of up to this length is copied whole, of a longer one this much */
+#define GROUP_MAX 2048u /* the same for group destinations */
+#define ALIGN 64u       /* heads in the arena */
+#define PAD 6u          /* in front of a head: its IP header is aligned */
+#define RARP_LEN 60u
+
+struct header {
+	struct vnet_hdr vnet;
+	uint16_t num_buffers;
+};
+
+_Static_assert(sizeof(struct header) == 12, "struct virtio_net_hdr_v1");
+
+static struct vhost *vhost_of(struct port *port)
+{
+	return (struct vhost *)port;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The header is little endian on both ways; on most hosts this is nothing. */
+static struct vnet_hdr swap(struct vnet_hdr h)
+{
+	h.hdr_len = le16toh(h.hdr_len);
+	h.gso_size = le16toh(h.gso_size);
+	h.csum_start = le16toh(h.csum_start);
+	h.csum_offset = le16toh(h.csum_offset);
+	return h;
+}
+
+static void call(const struct vhost_queue *q)
+{
+	uint64_t one = 1;
+
+	if (q->call >= 0 && write(q->call, &one, sizeof(one)) < 0)
+		return; /* its counter is full: it was called */
+}
+
+/* Copies @len bytes, which there are, from @seg on to @dst; leaves @seg and what is left of it at the byte behind. */
+static void gather(struct iovec **seg, uint8_t *dst, uint32_t len)
+{
+	struct iovec *s = *seg;
+
+	while (len) {
+		uint32_t n = s->iov_len < len ? (uint32_t)s->iov_len : len;
+
+		memcpy(dst, s->iov_base, n);
+		s->iov_base = (uint8_t *)s->iov_base + n;
+		s->iov_len -= n;
+		dst += n;
+		len -= n;
+		if (!s->iov_len)
+			s++;
+	}
+	*seg = s;
+}
+
+/*
+ * Makes a frame of @c: what will be parsed goes to @at, the rest stays in the guest's memory. Returns why not, and in
+ * @len its length. In guest-shared memory nothing is read twice: all that is decided by is in @f.
+ */
+static enum drop take_frame(struct vhost *v, const struct vchain *c, struct frame *f, uint8_t *at, uint32_t *len)
+{
+	struct iovec *seg = &v->in_pool.seg[c->first], *end = seg + c->n;
+	uint32_t total = c->len - v->header_len, head = total;
+	struct header h;
+	enum drop drop;
+
+	gather(&seg, (uint8_t *)&h, v->header_len);
+	*len = total;
+	if (total < FRAME_HDR_LEN)
+		return DROP_RUNT;
+	if (total > FRAME_MAX + FRAME_TAG_LEN)
+		return DROP_GIANT;
+	if (head > HEAD_MAX)
+		head = HEAD_MAX;
+	gather(&seg, at, head);
+	if (total > head && ((at[0] & 1 && total <= GROUP_MAX) || end - seg > (ptrdiff_t)FRAME_TAIL_MAX)) {
+		gather(&seg, at + head, total - head);
+		head = total;
+	}
+	f->data = at;
+	f->len = head;
+	f->total = total;
+	f->port = v->port.number;
+	f->vid = 0;
+	f->tag = (struct vtag){ 0, 0 };
+	f->kept = (struct vtag){ 0, 0 };
+	f->vnet = swap(h.vnet);
+	f->n_tail = (uint16_t)(end - seg);
+	f->tail = seg;
+	f->remote = 0;
+	if (!offload_fits(f, v->allowed))
+		return DROP_VNET;
+	drop = frame_lift_tag(f);
+	if (!drop && f->total > FRAME_MAX)
+		drop = DROP_GIANT;
+	return drop ? drop : offload_check(f);
+}
+
+/* Makes frames of the chains in in_pool. */
+static void fill(struct vhost *v, struct batch *b)
+{
+	struct vpool *pool = &v->in_pool;
+	uint8_t *at = b->arena + PAD;
+	uint32_t bytes = 0, len;
+
+	for (unsigned i = 0; i < pool->n_chain; i++) {
+		struct frame *f = &b->frame[b->n];
+		enum drop drop;
+
+		if (bytes >= BATCH_BYTES) {
+			vring_untake(&v->from->ring, pool, i);
+			return;
+		}
+		if (pool->chain[i].len < v->header_len) {
+			vring_untake(&v->from->ring, pool, i);
+			vhost_fail(v, "a chain without room for a header");
+			return;
+		}
+		drop = take_frame(v, &pool->chain[i], f, at, &len);
+		bytes += len;
+		if (drop) {
+			batch_refuse(b, len, drop);
+		} else {
+			b->n++;
+			at += (f->len + PAD + FRAME_TAG_LEN + ALIGN - 1) & ~(ALIGN - 1);
+		}
+	}
+}
+
+/* What a guest that moved here would say itself: a reverse ARP request from its address to everybody. */
+static void announce(struct vhost *v, struct batch *b)
+{
+	static const uint8_t rarp[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
+	uint8_t bytes[RARP_LEN] = { 0 }, mac[6];
+
+	for (unsigned i = 0; i < 6; i++)
+		mac[i] = (uint8_t)(v->rarp_mac >> 8 * (5 - i));
+	memset(bytes, 0xff, 6);
+	memcpy(bytes + 6, mac, 6);
+	memcpy(bytes + 12, rarp, sizeof(rarp));
+	memcpy(bytes + 22, mac, 6);
+	memcpy(bytes + 32, mac, 6);
+	v->rarp = false;
+	if (!batch_add(b, bytes, sizeof(bytes), NULL))
+		b->frame[b->n - 1].port = v->port.number;
+}
+
+/* No queue has frames: poll on while that pays, then ask for kicks. Returns whether to be run again. */
+static bool idle(struct vhost *v)
+{
+	bool more = false;
+	uint64_t now;
+
+	if (v->listening)
+		return false;
+	if (v->window_ns || !v->idle_ns) {
+		now = clock_ns();
+		if (!v->idle_ns)
+			v->idle_ns = now;
+		if (now - v->idle_ns < v->window_ns)
+			return true;
+	}
+	for (unsigned i = 0; i < v->n_in; i++)
+		more |= vring_listen(&v->queue[v->in[i]].ring);
+	v->listening = true;
+	return more;
+}
+
+void vhost_woken(struct vhost *v)
+{
+	if (!v->listening || !v->idle_ns)
+		return;
+	/* would polling have seen this kick's frames? then it pays, else it is tried less long */
+	if (clock_ns() - v->idle_ns <= v->poll_ns)
+		v->window_ns = v->poll_ns;
+	else
+		v->window_ns = v->window_ns / 2 < 1000 ? 0 : v->window_ns / 2;
+}
+
+static void stop_listening(struct vhost *v)
+{
+	v->idle_ns = 0;
+	if (!v->listening)
+		return;
+	v->listening = false;
+	for (unsigned i = 0; i < v->n_in; i++)
+		vring_quiet(&v->queue[v->in[i]].ring);
+}
+
+void vhost_rx(struct port *port, unsigned queue, struct batch *b)
+{
+	struct vhost *v = vhost_of(port);
+	int n = 0;
+
+	(void)queue;
+	b->n = 0;
+	b->more = false;
+	v->from = NULL;
+	if (!v->live || !v->n_in)
+		return;
+	if (v->rarp) {
+		announce(v, b);
+		b->more = true;
+		return;
+	}
+	v->in_pool.n_chain = v->in_pool.n_seg = 0;
+	for (unsigned i = 0; !n && i < v->n_in; i++) {
+		v->turn = (uint8_t)(v->turn + 1 < v->n_in ? v->turn + 1 : 0);
+		v->from = &v->queue[v->in[v->turn]];
+		n = vring_take(&v->from->ring, &v->mem, &v->in_pool, BATCH_MAX);
+	}
+	if (n < 0) {
+		vhost_fail(v, v->from->ring.why);
+		v->from = NULL;
+	} else if (!n) {
+		v->from = NULL;
+		b->more = idle(v);
+	} else {
+		stop_listening(v);
+		fill(v, b);
+		b->more = v->live;
+	}
+}
+
+void vhost_done(struct port *port, unsigned queue, struct batch *b)
+{
+	struct vhost *v = vhost_of(port);
+
+	(void)queue;
+	(void)b;
+	if (v->mem.lost)
+		vhost_fail(v, "its memory was taken away");
+	if (!v->from || !v->live)
+		return;
+	for (unsigned i = 0; i < v->in_pool.n_chain; i++)
+		vring_give(&v->from->ring, &v->in_pool.chain[i], 0);
+	if (vring_flush(&v->from->ring))
+		call(v->from);
+	v->from = NULL;
+}
+
+/* Finds chains for @need bytes from v->next on. Returns how many, or 0 and why not in @drop. */
+static unsigned reserve(struct vhost *v, struct vring *r, uint32_t need, enum drop *drop)
+{
+	struct vpool *pool = &v->out_pool;
+
+	for (unsigned try = 0; try < 2; try++) {
+		uint64_t room = 0;
+
+		for (unsigned n = 1; v->next + n <= pool->n_chain && n <= VRING_FRAME_CHAINS; n++) {
+			room += pool->chain[v->next + n - 1].len;
+			if (room >= need)
+				return n;
+			*drop = DROP_MTU;
+			if (!v->mergeable)
+				return 0;
+		}
+		if (try)
+			break;
+		vring_untake(r, pool, v->next);
+		pool->n_chain = pool->n_seg = 0;
+		v->next = 0;
+		if (vring_take(r, &v->mem, pool, VRING_FRAME_CHAINS) < 0) {
+			vhost_fail(v, r->why);
+			break;
+		}
+	}
+	*drop = v->live ? DROP_FULL : DROP_DOWN;
+	return 0;
+}
+
+/* Copies the vectors of @w one after another into @n chains from v->next on. */
+static void scatter(struct vhost *v, const struct wire *w)
+{
+	struct iovec *to = &v->out_pool.seg[v->out_pool.chain[v->next].first];
+	size_t at = 0;
+
+	for (unsigned i = 0; i < w->n_iov; i++) {
+		const uint8_t *src = w->iov[i].iov_base;
+		size_t left = w->iov[i].iov_len;
+
+		while (left) {
+			size_t n = to->iov_len - at < left ? to->iov_len - at : left;
+
+			memcpy((uint8_t *)to->iov_base + at, src, n);
+			src += n;
+			left -= n;
+			at += n;
+			if (at == to->iov_len) {
+				to++;
+				at = 0;
+			}
+		}
+	}
+}
+
+/* Writes one frame to the guest. */
+static enum drop put(struct vhost *v, struct vhost_queue *q, struct wire *w)
+{
+	uint32_t left = v->header_len + w->len;
+	struct header h = { .vnet = swap(w->vnet) };
+	enum drop drop = DROP_NONE;
+	unsigned n = reserve(v, &q->ring, left, &drop);
+	struct vpool *pool = &v->out_pool;
+
+	if (!n)
+		return drop;
+	h.num_buffers = htole16((uint16_t)n);
+	w->iov[0] = (struct iovec){ &h, v->header_len };
+	scatter(v, w);
+	if (q->ring.n_give > VRING_CHAINS - VRING_FRAME_CHAINS && vring_flush(&q->ring))
+		call(q);
+	for (; n; n--) {
+		const struct vchain *c = &pool->chain[v->next++];
+		uint32_t len = c->len < left ? c->len : left;
+
+		vring_give(&q->ring, c, len);
+		left -= len;
+	}
+	return DROP_NONE;
+}
+
+static enum drop send_entry(struct vhost *v, struct vhost_queue *q, const struct txq_entry *e, struct port_stats *stats)
+{
+	struct offload o;
+	struct wire w;
+	enum drop drop;
+
+	if (!v->live)
+		return DROP_DOWN;
+	if (offload_fits(e->frame, v->port.caps)) {
+		wire_build(&w, e->frame, e->tagged);
+		if (!(v->port.caps & OFFLOAD_CSUM))
+			w.vnet.flags = 0; /* DATA_VALID is for those who know of checksums */
+		drop = put(v, q, &w);
+		stats->tx_segments += !drop;
+		return drop;
+	}
+	drop = offload_begin(&o, e->frame, e->tagged, v->port.caps);
+	while (!drop && offload_next(&o, &w)) {
+		drop = put(v, q, &w);
+		stats->tx_segments += !drop;
+	}
+	return drop;
+}
+
+static uint32_t mix(uint32_t hash, const uint8_t *p, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		hash = (hash ^ p[i]) * 16777619u;
+	return hash;
+}
+
+/* Which of the guest's queues gets @f: always the same one for frames of one flow. */
+static unsigned steer(const struct vhost *v, const struct frame *f)
+{
+	uint32_t hash = mix(2166136261u, f->data, 12);
+	struct headers h;
+
+	if (headers_parse(f->data, f->len, &h) == HEADERS_OK && !h.fragment) {
+		hash = h.version == 4 ? mix(hash, f->data + h.net + 12, 8) : mix(hash, f->data + h.net + 8, 32);
+		if (h.transport + 4 <= f->len)
+			hash = mix(hash, f->data + h.transport, 4);
+	}
+	return (hash ^ hash >> 16) % v->n_out;
+}
+
+/* Sends those entries of @txq whose @which is @mine; all of them without @which. */
+static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq, const uint8_t *which, unsigned mine)
+{
+	struct vpool *pool = &v->out_pool;
+
+	v->next = pool->n_chain = pool->n_seg = 0;
+	if (v->live && vring_take(&q->ring, &v->mem, pool, txq->n) < 0)
+		vhost_fail(v, q->ring.why);
+	for (unsigned i = 0; i < txq->n; i++) {
+		const struct txq_entry *e = &txq->entry[i];
+		enum drop drop;
+
+		if (which && which[i] != mine)
+			continue;
+		drop = send_entry(v, q, e, &txq->stats);
+		if (drop) {
+			txq->stats.drop_out[drop]++;
+		} else {
+			txq->stats.tx++;
+			txq->stats.tx_bytes += frame_wire_len(e->frame, e->tagged);
+		}
+	}
+	if (!v->live)
+		return;
+	vring_untake(&q->ring, pool, v->next);
+	if (vring_flush(&q->ring))
+		call(q);
+}
+
+void vhost_tx(struct port *port, unsigned queue, struct txq *q)
+{
+	struct vhost *v = vhost_of(port);
+	uint8_t which[BATCH_MAX];
+
+	(void)queue;
+	if (!v->live || !v->n_out) {
+		q->stats.drop_out[DROP_DOWN] += q->n;
+	} else if (v->n_out == 1) {
+		send_queue(v, &v->queue[v->out[0]], q, NULL, 0);
+	} else {
+		for (unsigned i = 0; i < q->n; i++)
+			which[i] = (uint8_t)steer(v, q->entry[i].frame);
+		for (unsigned i = 0; i < v->n_out; i++)
+			if (memchr(which, (int)i, q->n))
+				send_queue(v, &v->queue[v->out[i]], q, which, i);
+	}
+	q->n = 0;
+	if (v->mem.lost)
+		vhost_fail(v, "its memory was taken away");
+}
