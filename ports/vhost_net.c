@@ -16,12 +16,7 @@
 #define PAD 6u          /* in front of a head: its IP header is aligned */
 #define RARP_LEN 60u
 
-struct header {
-	struct vnet_hdr vnet;
-	uint16_t num_buffers;
-};
-
-_Static_assert(sizeof(struct header) == 12, "struct virtio_net_hdr_v1");
+#define HEADER_MAX 12u  /* struct virtio_net_hdr_v1 */
 
 static struct vhost *vhost_of(struct port *port)
 {
@@ -36,14 +31,32 @@ static uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* The header is little endian on both ways; on most hosts this is nothing. */
-static struct vnet_hdr swap(struct vnet_hdr h)
+/*
+ * The header in the guest's memory is little endian: 10 bytes, which is struct vnet_hdr, and the number of buffers. It is
+ * put together and taken apart in registers: reading back from memory what was just written there in other pieces would
+ * wait for every store before it, and those go to memory that another processor has.
+ */
+static inline struct vnet_hdr decode(const uint8_t *p)
 {
-	h.hdr_len = le16toh(h.hdr_len);
-	h.gso_size = le16toh(h.gso_size);
-	h.csum_start = le16toh(h.csum_start);
-	h.csum_offset = le16toh(h.csum_offset);
-	return h;
+	uint64_t word;
+	uint16_t last;
+
+	memcpy(&word, p, sizeof(word));
+	memcpy(&last, p + sizeof(word), sizeof(last));
+	word = le64toh(word);
+	return (struct vnet_hdr){ (uint8_t)word, (uint8_t)(word >> 8), (uint16_t)(word >> 16), (uint16_t)(word >> 32),
+				  (uint16_t)(word >> 48), le16toh(last) };
+}
+
+static inline void encode(uint8_t *p, const struct vnet_hdr *h, uint8_t flags, unsigned n, bool buffers)
+{
+	uint64_t word = flags | (uint64_t)h->gso_type << 8 | (uint64_t)h->hdr_len << 16 | (uint64_t)h->gso_size << 32 |
+			(uint64_t)h->csum_start << 48;
+	uint32_t last = htole32(h->csum_offset | n << 16);
+
+	word = htole64(word);
+	memcpy(p, &word, sizeof(word));
+	memcpy(p + sizeof(word), &last, buffers ? sizeof(last) : sizeof(uint16_t));
 }
 
 static void call(const struct vhost_queue *q)
@@ -81,10 +94,18 @@ static enum drop take_frame(struct vhost *v, const struct vchain *c, struct fram
 {
 	struct iovec *seg = &v->in_pool.seg[c->first], *end = seg + c->n;
 	uint32_t total = c->len - v->header_len, head = total;
-	struct header h;
+	uint8_t apart[HEADER_MAX];
 	enum drop drop;
 
-	gather(&seg, (uint8_t *)&h, v->header_len);
+	if (seg->iov_len >= v->header_len) {
+		f->vnet = decode(seg->iov_base);
+		seg->iov_base = (uint8_t *)seg->iov_base + v->header_len;
+		seg->iov_len -= v->header_len;
+		seg += !seg->iov_len;
+	} else {
+		gather(&seg, apart, v->header_len);
+		f->vnet = decode(apart);
+	}
 	*len = total;
 	if (total < FRAME_HDR_LEN)
 		return DROP_RUNT;
@@ -104,7 +125,6 @@ static enum drop take_frame(struct vhost *v, const struct vchain *c, struct fram
 	f->vid = 0;
 	f->tag = (struct vtag){ 0, 0 };
 	f->kept = (struct vtag){ 0, 0 };
-	f->vnet = swap(h.vnet);
 	f->n_tail = (uint16_t)(end - seg);
 	f->tail = seg;
 	f->remote = 0;
@@ -314,19 +334,41 @@ static void scatter(struct vhost *v, const struct wire *w)
 	}
 }
 
+/* DATA_VALID is for those who know of checksums. */
+static uint8_t flags_for(const struct vhost *v, uint8_t flags)
+{
+	return v->port.caps & OFFLOAD_CSUM ? flags : 0;
+}
+
+/* What most frames are: a head without tags that fits into one buffer. Returns false, and did nothing, for any other. */
+static bool put_plain(struct vhost *v, struct vhost_queue *q, const struct frame *f)
+{
+	const struct vchain *c = &v->out_pool.chain[v->next];
+	const struct iovec *to = &v->out_pool.seg[c->first];
+	uint32_t len = v->header_len + f->len;
+
+	if (v->next >= v->out_pool.n_chain || to->iov_len < len || q->ring.n_give >= VRING_CHAINS)
+		return false;
+	encode(to->iov_base, &f->vnet, flags_for(v, f->vnet.flags), 1, v->header_len == HEADER_MAX);
+	memcpy((uint8_t *)to->iov_base + v->header_len, f->data, f->len);
+	vring_give(&q->ring, c, len);
+	v->next++;
+	return true;
+}
+
 /* Writes one frame to the guest. */
 static enum drop put(struct vhost *v, struct vhost_queue *q, struct wire *w)
 {
 	uint32_t left = v->header_len + w->len;
-	struct header h = { .vnet = swap(w->vnet) };
+	uint8_t header[HEADER_MAX];
 	enum drop drop = DROP_NONE;
 	unsigned n = reserve(v, &q->ring, left, &drop);
 	struct vpool *pool = &v->out_pool;
 
 	if (!n)
 		return drop;
-	h.num_buffers = htole16((uint16_t)n);
-	w->iov[0] = (struct iovec){ &h, v->header_len };
+	encode(header, &w->vnet, flags_for(v, w->vnet.flags), n, true);
+	w->iov[0] = (struct iovec){ header, v->header_len };
 	scatter(v, w);
 	if (q->ring.n_give > VRING_CHAINS - VRING_FRAME_CHAINS && vring_flush(&q->ring))
 		call(q);
@@ -349,9 +391,11 @@ static enum drop send_entry(struct vhost *v, struct vhost_queue *q, const struct
 	if (!v->live)
 		return DROP_DOWN;
 	if (offload_fits(e->frame, v->port.caps)) {
+		if (!e->tagged && !e->frame->kept.tpid && !e->frame->n_tail && put_plain(v, q, e->frame)) {
+			stats->tx_segments++;
+			return DROP_NONE;
+		}
 		wire_build(&w, e->frame, e->tagged);
-		if (!(v->port.caps & OFFLOAD_CSUM))
-			w.vnet.flags = 0; /* DATA_VALID is for those who know of checksums */
 		drop = put(v, q, &w);
 		stats->tx_segments += !drop;
 		return drop;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "switch/daemon/cycles.h"
 #include "switch/daemon/daemon.h"
 
 #define BATCHES_PER_TURN 16
@@ -104,6 +105,7 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 {
 	struct port *port = p->port;
 	struct batch *in = &w->in;
+	uint64_t begin = cycles_now();
 
 	in->n = 0;
 	in->more = false;
@@ -116,6 +118,8 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 	}
 	if (port->ops->done)
 		port->ops->done(port, 0, in);
+	if (in->n)
+		in->stats->rx_cycles += cycles_now() - begin;
 	w->running = false;
 	return in->more;
 }
