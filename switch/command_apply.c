@@ -211,12 +211,12 @@ static int read_spec(const struct model *m, const char *text, const struct port_
 	return port_spec_parse_kinds(tap, kinds, spec, err);
 }
 
-/* Names a port whose description does not: its kind and the lowest free number. */
+/* Names a port whose description does not: its kind up to a hyphen and the lowest free number. */
 static int make_name(const struct model *m, struct port_spec *spec, struct error *err)
 {
 	for (unsigned i = 0; !spec->name[0] && i < PORT_MAX; i++) {
 		char name[PORT_NAME_MAX];
-		int len = snprintf(name, sizeof(name), "%s%u", spec->ops->kind, i);
+		int len = snprintf(name, sizeof(name), "%.*s%u", (int)strcspn(spec->ops->kind, "-"), spec->ops->kind, i);
 
 		if (len < (int)sizeof(name) && !model_port(m, name))
 			memcpy(spec->name, name, sizeof(name));
