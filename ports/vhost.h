@@ -95,7 +95,9 @@ struct vhost {
 	uint32_t allowed;   /* enum offload_cap: what the guest may ask of us */
 	uint8_t n_in, in[VHOST_PAIRS], n_out, out[VHOST_PAIRS]; /* running queues: from the guest, to it */
 	uint8_t turn;       /* of the next in[] */
-	struct vhost_queue *from; /* whose chains are in in_pool */
+	struct vhost_queue *from;    /* whose chains are in in_pool, while its frames are under way */
+	struct vhost_queue *ahead;   /* the same between two batches */
+	struct vhost_queue *filling; /* whose chains are in out_pool from `next` on */
 	bool rarp;          /* announce rarp_mac */
 	bool listening;     /* the guest was asked for kicks */
 	uint64_t rarp_mac;
@@ -112,6 +114,9 @@ void vhost_set_deadline(struct vhost *v);
 
 /* Reads and obeys messages. Returns 0; -EAGAIN: there may be more; -ECONNRESET: the front-end is gone; -EPROTO: failed. */
 int vhost_receive(struct vhost *v, uint64_t now);
+
+/* Returns all chains that are not under way to their rings: needed before memory, or a ring, changes. */
+void vhost_release(struct vhost *v);
 
 /* Stops queue @q and closes its kick descriptor. */
 void vhost_stop(struct vhost *v, struct vhost_queue *q);

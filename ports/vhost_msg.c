@@ -597,6 +597,7 @@ int vhost_receive(struct vhost *v, uint64_t now)
 	int ret = 0;
 
 	v->now = now;
+	vhost_release(v);
 	for (unsigned i = 0; i < 2 * MESSAGES_A_TURN; i++) {
 		ret = read_part(v);
 		if (ret > 0)

@@ -56,7 +56,10 @@ static inline void encode(uint8_t *p, const struct vnet_hdr *h, uint8_t flags, u
 
 	word = htole64(word);
 	memcpy(p, &word, sizeof(word));
-	memcpy(p + sizeof(word), &last, buffers ? sizeof(last) : sizeof(uint16_t));
+	if (buffers)
+		memcpy(p + sizeof(word), &last, sizeof(last));
+	else
+		memcpy(p + sizeof(word), &last, sizeof(uint16_t));
 }
 
 static void call(const struct vhost_queue *q)
@@ -227,10 +230,63 @@ static void stop_listening(struct vhost *v)
 		vring_quiet(&v->queue[v->in[i]].ring);
 }
 
+/* Takes chains of the next queue that has some. Returns how many, or -EPROTO. */
+static int take_next(struct vhost *v)
+{
+	int n = 0;
+
+	v->in_pool.n_chain = v->in_pool.n_seg = 0;
+	for (unsigned i = 0; !n && i < v->n_in; i++) {
+		v->turn = (uint8_t)(v->turn + 1 < v->n_in ? v->turn + 1 : 0);
+		v->from = &v->queue[v->in[v->turn]];
+		n = vring_take(&v->from->ring, &v->mem, &v->in_pool, BATCH_MAX);
+	}
+	return n;
+}
+
+/* What was taken ahead, and what has come to the same queue since; or, without that, from the next. */
+static int take_batch(struct vhost *v)
+{
+	unsigned n = v->in_pool.n_chain;
+	int more = 0;
+
+	if (!v->ahead)
+		return take_next(v);
+	v->from = v->ahead;
+	v->ahead = NULL;
+	if (n < BATCH_MAX)
+		more = vring_take(&v->from->ring, &v->mem, &v->in_pool, BATCH_MAX - n);
+	return more < 0 ? more : (int)n + more;
+}
+
+/*
+ * The next batch is taken now, long before it is looked at: what another processor wrote takes as long to get here as
+ * a hundred frames' worth of instructions, and meanwhile the other ports have their turn.
+ */
+static void take_ahead(struct vhost *v)
+{
+	int n = take_next(v);
+
+	if (n < 0)
+		vhost_fail(v, v->from->ring.why);
+	if (n > 0)
+		v->ahead = v->from;
+	v->from = NULL;
+}
+
+void vhost_release(struct vhost *v)
+{
+	if (v->ahead)
+		vring_untake(&v->ahead->ring, &v->in_pool, 0);
+	if (v->filling)
+		vring_untake(&v->filling->ring, &v->out_pool, v->next);
+	v->ahead = v->filling = NULL;
+}
+
 void vhost_rx(struct port *port, unsigned queue, struct batch *b)
 {
 	struct vhost *v = vhost_of(port);
-	int n = 0;
+	int n;
 
 	(void)queue;
 	b->n = 0;
@@ -243,12 +299,7 @@ void vhost_rx(struct port *port, unsigned queue, struct batch *b)
 		b->more = true;
 		return;
 	}
-	v->in_pool.n_chain = v->in_pool.n_seg = 0;
-	for (unsigned i = 0; !n && i < v->n_in; i++) {
-		v->turn = (uint8_t)(v->turn + 1 < v->n_in ? v->turn + 1 : 0);
-		v->from = &v->queue[v->in[v->turn]];
-		n = vring_take(&v->from->ring, &v->mem, &v->in_pool, BATCH_MAX);
-	}
+	n = take_batch(v);
 	if (n < 0) {
 		vhost_fail(v, v->from->ring.why);
 		v->from = NULL;
@@ -276,7 +327,7 @@ void vhost_done(struct port *port, unsigned queue, struct batch *b)
 		vring_give(&v->from->ring, &v->in_pool.chain[i], 0);
 	if (vring_flush(&v->from->ring))
 		call(v->from);
-	v->from = NULL;
+	take_ahead(v);
 }
 
 /* Finds chains for @need bytes from v->next on. Returns how many, or 0 and why not in @drop. */
@@ -429,14 +480,26 @@ static unsigned steer(const struct vhost *v, const struct frame *f)
 	return (hash ^ hash >> 16) % v->n_out;
 }
 
-/* Sends those entries of @txq whose @which is @mine; all of them without @which. */
-static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq, const uint8_t *which, unsigned mine)
+/* Has at least @want chains of @q in out_pool, if there are as many. */
+static void prepare(struct vhost *v, struct vhost_queue *q, unsigned want)
 {
 	struct vpool *pool = &v->out_pool;
 
+	if (v->filling == q && pool->n_chain - v->next >= want)
+		return;
+	if (v->filling)
+		vring_untake(&v->filling->ring, pool, v->next);
 	v->next = pool->n_chain = pool->n_seg = 0;
-	if (v->live && vring_take(&q->ring, &v->mem, pool, txq->n) < 0)
+	v->filling = q;
+	if (vring_take(&q->ring, &v->mem, pool, BATCH_MAX) < 0)
 		vhost_fail(v, q->ring.why);
+}
+
+/* Sends those entries of @txq whose @which is @mine; all of them without @which. */
+static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq, const uint8_t *which, unsigned mine)
+{
+	if (v->live)
+		prepare(v, q, txq->n);
 	for (unsigned i = 0; i < txq->n; i++) {
 		const struct txq_entry *e = &txq->entry[i];
 		enum drop drop;
@@ -453,9 +516,9 @@ static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq, 
 	}
 	if (!v->live)
 		return;
-	vring_untake(&q->ring, pool, v->next);
 	if (vring_flush(&q->ring))
 		call(q);
+	prepare(v, q, BATCH_MAX / 2); /* for the next time, as take_ahead() */
 }
 
 void vhost_tx(struct port *port, unsigned queue, struct txq *q)

@@ -135,7 +135,7 @@ static void disconnect(struct vhost *v)
 	v->status = 0;
 	v->mtu = 0;
 	v->errors = 0;
-	v->from = NULL;
+	v->from = v->ahead = v->filling = NULL;
 	vhost_update(v);
 }
 
