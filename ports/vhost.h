@@ -2,8 +2,8 @@
 /*
  * vhost: what the files of the vhost-user port share.
  *
- * vhost_user.c has the port: its socket, connecting, failing, trying again. vhost_msg.c has the front-end's messages,
- * vhost_net.c the frames. The surprising rule: nothing is unmapped or closed while frames may still point into the
+ * vhost_user.c has the port: its socket, connecting, failing, trying again. vhost_wire.c reads the front-end's messages,
+ * vhost_msg.c obeys them, vhost_net.c has the frames. The surprising rule: nothing is unmapped or closed while frames may still point into the
  * guest's memory; who finds a front-end to be hostile calls vhost_fail(), which only takes it off the air, and the
  * port's timer does the rest when no frame is under way.
  *
@@ -114,6 +114,9 @@ void vhost_set_deadline(struct vhost *v);
 
 /* Reads and obeys messages. Returns 0; -EAGAIN: there may be more; -ECONNRESET: the front-end is gone; -EPROTO: failed. */
 int vhost_receive(struct vhost *v, uint64_t now);
+
+/* Obeys the message that was read; an answer is left in it. Returns 0, or -EPROTO when the front-end has failed. */
+int vhost_obey(struct vhost *v);
 
 /* Returns all chains that are not under way to their rings: needed before memory, or a ring, changes. */
 void vhost_release(struct vhost *v);
