@@ -20,7 +20,7 @@
  */
 struct port_stats {
 	uint64_t rx, rx_bytes, rx_missed;
-	uint64_t rx_cycles; /* spent on its frames by the worker, from receiving to having sent them all */
+	uint64_t rx_cycles; /* from receiving its frames to having sent them */
 	uint64_t forwarded, consumed;
 	uint64_t queued, tx, tx_bytes, tx_segments;
 	uint64_t drop_in[DROP_MAX];

@@ -23,7 +23,8 @@ static bool replace(struct vhost_mem *mem, const uint8_t *at)
 			continue;
 		mem->lost = 1;
 		return mmap(r->map, r->map_len, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+			    0) != MAP_FAILED;
 	}
 	return false;
 }
@@ -74,8 +75,8 @@ void vhost_mem_clear(struct vhost_mem *mem)
 /* Whether a page of @fd can be had without asking anybody who may not answer. */
 static bool prompt(int fd)
 {
-	static const uint32_t good[] = { TMPFS_MAGIC, HUGETLBFS_MAGIC, EXT4_SUPER_MAGIC, XFS_MAGIC, BTRFS_SUPER_MAGIC,
-					 OVERLAYFS_SUPER_MAGIC };
+	static const uint32_t good[] = { TMPFS_MAGIC, HUGETLBFS_MAGIC,   EXT4_SUPER_MAGIC,
+					 XFS_MAGIC,   BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC };
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs))
@@ -111,12 +112,15 @@ static int map(struct vhost_region *r, uint64_t offset, int fd)
 		return -EPERM;
 	if (st.st_size < 0 || end > (uint64_t)st.st_size)
 		return -EINVAL;
-	page = st.st_blksize > 4096 && !(st.st_blksize & (st.st_blksize - 1)) ? (uint64_t)st.st_blksize : 4096;
+	page = st.st_blksize > 4096 && !(st.st_blksize & (st.st_blksize - 1))
+		       ? (uint64_t)st.st_blksize
+		       : 4096;
 	from = offset & ~(page - 1);
 	if (__builtin_add_overflow(end - from, page - 1, &r->map_len))
 		return -EINVAL;
 	r->map_len &= ~(page - 1);
-	r->map = mmap(NULL, r->map_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)from);
+	r->map = mmap(NULL, r->map_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+		      (off_t)from);
 	if (r->map == MAP_FAILED)
 		return -errno;
 	madvise(r->map, r->map_len, MADV_DONTDUMP);
@@ -124,7 +128,8 @@ static int map(struct vhost_region *r, uint64_t offset, int fd)
 	return 0;
 }
 
-int vhost_mem_add(struct vhost_mem *mem, uint64_t gpa, uint64_t uva, uint64_t size, uint64_t offset, int fd)
+int vhost_mem_add(struct vhost_mem *mem, uint64_t gpa, uint64_t uva, uint64_t size, uint64_t offset,
+		  int fd)
 {
 	struct vhost_region r = { .gpa = gpa, .uva = uva, .size = size };
 	uint64_t end;
@@ -133,8 +138,8 @@ int vhost_mem_add(struct vhost_mem *mem, uint64_t gpa, uint64_t uva, uint64_t si
 
 	if (mem->n == VHOST_MEM_SLOTS)
 		return -ENOSPC;
-	if (!size || __builtin_add_overflow(gpa, size, &end) || __builtin_add_overflow(uva, size, &end) ||
-	    overlaps(mem, &r))
+	if (!size || __builtin_add_overflow(gpa, size, &end) ||
+	    __builtin_add_overflow(uva, size, &end) || overlaps(mem, &r))
 		return -EINVAL;
 	ret = map(&r, offset, fd);
 	if (ret)

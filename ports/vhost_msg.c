@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The messages of a vhost-user front-end. Every request is a line of a table: how long it may be, how many descriptors
- * it may bring, who obeys it. A handler that wants a descriptor takes it out of the message; whatever is left there is
- * closed before anything is answered. A request that is refused changes nothing. vhost_wire.c reads and answers them.
+ * The messages of a vhost-user front-end. Every request is a line of a table: how long it may be,
+ * how many descriptors it may bring, who obeys it. A handler that wants a descriptor takes it out
+ * of the message; whatever is left there is closed before anything is answered. A request that is
+ * refused changes nothing. vhost_wire.c reads and answers them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,23 +15,32 @@
 #include "ports/vhost.h"
 
 #define FLAG_NEED_REPLY 8u
-#define NO_FD 0x100u /* in the number of a queue: no descriptor comes with this message */
+#define NO_FD 0x100u   /* in the number of a queue: no descriptor comes with this message */
 #define ERRORS_MAX 64u /* refused messages that a connection survives */
 #define MTU_MIN 68u
 
-enum { PROTOCOL_MQ = 0, PROTOCOL_RARP = 2, PROTOCOL_REPLY_ACK = 3, PROTOCOL_MTU = 4, PROTOCOL_MEM_SLOTS = 15,
-       PROTOCOL_STATUS = 16 };
+enum {
+	PROTOCOL_MQ = 0,
+	PROTOCOL_RARP = 2,
+	PROTOCOL_REPLY_ACK = 3,
+	PROTOCOL_MTU = 4,
+	PROTOCOL_MEM_SLOTS = 15,
+	PROTOCOL_STATUS = 16
+};
 
 #define BIT(n) (UINT64_C(1) << (n))
 
 static const uint64_t features =
-	BIT(VHOST_F_CSUM) | BIT(VHOST_F_GUEST_CSUM) | BIT(VHOST_F_MTU) | BIT(VHOST_F_GUEST_TSO4) | BIT(VHOST_F_GUEST_TSO6) |
-	BIT(VHOST_F_GUEST_ECN) | BIT(VHOST_F_HOST_TSO4) | BIT(VHOST_F_HOST_TSO6) | BIT(VHOST_F_HOST_ECN) |
-	BIT(VHOST_F_MRG_RXBUF) | BIT(VHOST_F_STATUS) | BIT(VHOST_F_MQ) | BIT(VHOST_F_ANY_LAYOUT) |
-	BIT(VHOST_F_INDIRECT_DESC) | BIT(VHOST_F_EVENT_IDX) | BIT(VHOST_F_PROTOCOL) | BIT(VHOST_F_VERSION_1) |
-	BIT(VHOST_F_RING_PACKED) | BIT(VHOST_F_GUEST_USO4) | BIT(VHOST_F_GUEST_USO6) | BIT(VHOST_F_HOST_USO);
+	BIT(VHOST_F_CSUM) | BIT(VHOST_F_GUEST_CSUM) | BIT(VHOST_F_MTU) | BIT(VHOST_F_GUEST_TSO4) |
+	BIT(VHOST_F_GUEST_TSO6) | BIT(VHOST_F_GUEST_ECN) | BIT(VHOST_F_HOST_TSO4) |
+	BIT(VHOST_F_HOST_TSO6) | BIT(VHOST_F_HOST_ECN) | BIT(VHOST_F_MRG_RXBUF) |
+	BIT(VHOST_F_STATUS) | BIT(VHOST_F_MQ) | BIT(VHOST_F_ANY_LAYOUT) |
+	BIT(VHOST_F_INDIRECT_DESC) | BIT(VHOST_F_EVENT_IDX) | BIT(VHOST_F_PROTOCOL) |
+	BIT(VHOST_F_VERSION_1) | BIT(VHOST_F_RING_PACKED) | BIT(VHOST_F_GUEST_USO4) |
+	BIT(VHOST_F_GUEST_USO6) | BIT(VHOST_F_HOST_USO);
 
-static const uint64_t protocol_features = BIT(PROTOCOL_MQ) | BIT(PROTOCOL_RARP) | BIT(PROTOCOL_REPLY_ACK) | BIT(PROTOCOL_MTU) |
+static const uint64_t protocol_features = BIT(PROTOCOL_MQ) | BIT(PROTOCOL_RARP) |
+					  BIT(PROTOCOL_REPLY_ACK) | BIT(PROTOCOL_MTU) |
 					  BIT(PROTOCOL_MEM_SLOTS) | BIT(PROTOCOL_STATUS);
 
 struct state {
@@ -174,7 +184,8 @@ static int set_mem_table(struct vhost *v, struct vhost_message *m)
 
 	memset(&t, 0, sizeof(t));
 	memcpy(&t, m->payload, m->head.size < sizeof(t) ? m->head.size : sizeof(t));
-	if (t.n > VHOST_FDS || m->n_fd != t.n || m->head.size < offsetof(struct table, region) + t.n * sizeof(t.region[0]))
+	if (t.n > VHOST_FDS || m->n_fd != t.n ||
+	    m->head.size < offsetof(struct table, region) + t.n * sizeof(t.region[0]))
 		return -EINVAL;
 	for (unsigned i = 0; !ret && i < t.n; i++) {
 		const struct region *r = &t.region[i];
@@ -199,7 +210,8 @@ static int add_mem(struct vhost *v, struct vhost_message *m)
 	memcpy(&s, m->payload, sizeof(s));
 	if (m->n_fd != 1)
 		return -EINVAL;
-	return vhost_mem_add(&v->mem, s.region.gpa, s.region.uva, s.region.size, s.region.offset, m->fd[0]);
+	return vhost_mem_add(&v->mem, s.region.gpa, s.region.uva, s.region.size, s.region.offset,
+			     m->fd[0]);
 }
 
 static int del_mem(struct vhost *v, struct vhost_message *m)
@@ -213,13 +225,17 @@ static int del_mem(struct vhost *v, struct vhost_message *m)
 	return ret;
 }
 
-/* The queue that a message is about, whose number is looked at in full width; NULL if there is none. */
+/*
+ * The queue that a message is about, whose number is looked at in full width; NULL if there is
+ * none.
+ */
 static struct vhost_queue *queue_of(struct vhost *v, uint64_t index)
 {
 	return index < VHOST_QUEUES ? &v->queue[index] : NULL;
 }
 
-static int get_state(struct vhost *v, const struct vhost_message *m, struct vhost_queue **q, struct state *s)
+static int get_state(struct vhost *v, const struct vhost_message *m, struct vhost_queue **q,
+		     struct state *s)
 {
 	memcpy(s, m->payload, sizeof(*s));
 	*q = queue_of(v, s->index);
@@ -304,10 +320,11 @@ static bool is_eventfd(int fd)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (readlink(path, target, sizeof(target) - 1) > 0)
 		return !strcmp(target, "anon_inode:[eventfd]");
-	return !fstat(fd, &st) && !(st.st_mode & S_IFMT); /* no /proc: at least no file, pipe, socket or device */
+	return !fstat(fd, &st) &&
+	       !(st.st_mode & S_IFMT); /* no /proc: at least no file, pipe, socket or device */
 }
 
-/* Takes the descriptor for a queue's @what from the message; -1 when there is to be none. */
+/* Takes the descriptor @fd for queue @q from the message; -1 when there is to be none. */
 static int take_eventfd(struct vhost *v, struct vhost_message *m, struct vhost_queue **q, int *fd)
 {
 	uint64_t u = get_u64(m);
@@ -465,7 +482,8 @@ static const struct request requests[] = {
 
 static const struct request *find(const struct vhost *v, uint32_t number)
 {
-	const struct request *r = number < sizeof(requests) / sizeof(requests[0]) ? &requests[number] : NULL;
+	const struct request *r =
+		number < sizeof(requests) / sizeof(requests[0]) ? &requests[number] : NULL;
 
 	if (!r || !r->fn || (r->protocol >= 0 && !(v->protocol & BIT(r->protocol))))
 		return NULL;
@@ -480,12 +498,15 @@ int vhost_obey(struct vhost *v)
 	int ret = -EOPNOTSUPP;
 
 	if (r)
-		ret = m->head.size < r->min || m->head.size > r->max || m->n_fd > r->fds ? -EINVAL : r->fn(v, m);
+		ret = m->head.size < r->min || m->head.size > r->max || m->n_fd > r->fds
+			      ? -EINVAL
+			      : r->fn(v, m);
 	for (unsigned i = 0; i < m->n_fd; i++)
 		replace(&m->fd[i], -1);
 	m->n_fd = 0;
 	if (ret) {
-		log_rated(&v->rate, v->now, LOG_LEVEL_INFO, "%s: %s (%u) of its front-end is refused: %s", v->port.name,
+		log_rated(&v->rate, v->now, LOG_LEVEL_INFO,
+			  "%s: %s (%u) of its front-end is refused: %s", v->port.name,
 			  r ? r->name : "request", m->head.request, strerror(-ret));
 		m->reply = false;
 	}

@@ -10,13 +10,13 @@
 #include "ports/offload.h"
 #include "ports/vhost.h"
 
-#define HEAD_MAX 256u   /* a frame of up to this length is copied whole, of a longer one this much */
+#define HEAD_MAX 256u /* a frame of up to this length is copied whole, of a longer one this much */
 #define GROUP_MAX 2048u /* the same for group destinations */
 #define ALIGN 64u       /* heads in the arena */
 #define PAD 6u          /* in front of a head: its IP header is aligned */
 #define RARP_LEN 60u
 
-#define HEADER_MAX 12u  /* struct virtio_net_hdr_v1 */
+#define HEADER_MAX 12u /* struct virtio_net_hdr_v1 */
 
 static struct vhost *vhost_of(struct port *port)
 {
@@ -32,9 +32,10 @@ static uint64_t clock_ns(void)
 }
 
 /*
- * The header in the guest's memory is little endian: 10 bytes, which is struct vnet_hdr, and the number of buffers. It is
- * put together and taken apart in registers: reading back from memory what was just written there in other pieces would
- * wait for every store before it, and those go to memory that another processor has.
+ * The header in the guest's memory is little endian: 10 bytes, which is struct vnet_hdr, and the
+ * number of buffers. It is put together and taken apart in registers: reading back from memory what
+ * was just written there in other pieces would wait for every store before it, and those go to
+ * memory that another processor has.
  */
 static inline struct vnet_hdr decode(const uint8_t *p)
 {
@@ -44,14 +45,16 @@ static inline struct vnet_hdr decode(const uint8_t *p)
 	memcpy(&word, p, sizeof(word));
 	memcpy(&last, p + sizeof(word), sizeof(last));
 	word = le64toh(word);
-	return (struct vnet_hdr){ (uint8_t)word, (uint8_t)(word >> 8), (uint16_t)(word >> 16), (uint16_t)(word >> 32),
+	return (struct vnet_hdr){ (uint8_t)word,          (uint8_t)(word >> 8),
+				  (uint16_t)(word >> 16), (uint16_t)(word >> 32),
 				  (uint16_t)(word >> 48), le16toh(last) };
 }
 
-static inline void encode(uint8_t *p, const struct vnet_hdr *h, uint8_t flags, unsigned n, bool buffers)
+static inline void encode(uint8_t *p, const struct vnet_hdr *h, uint8_t flags, unsigned n,
+			  bool buffers)
 {
-	uint64_t word = flags | (uint64_t)h->gso_type << 8 | (uint64_t)h->hdr_len << 16 | (uint64_t)h->gso_size << 32 |
-			(uint64_t)h->csum_start << 48;
+	uint64_t word = flags | (uint64_t)h->gso_type << 8 | (uint64_t)h->hdr_len << 16 |
+			(uint64_t)h->gso_size << 32 | (uint64_t)h->csum_start << 48;
 	uint32_t last = htole32(h->csum_offset | n << 16);
 
 	word = htole64(word);
@@ -70,7 +73,10 @@ static void call(const struct vhost_queue *q)
 		return; /* its counter is full: it was called */
 }
 
-/* Copies @len bytes, which there are, from @seg on to @dst; leaves @seg and what is left of it at the byte behind. */
+/*
+ * Copies @len bytes, which there are, from @seg on to @dst; leaves @seg and what is left of it at
+ * the byte behind.
+ */
 static void gather(struct iovec **seg, uint8_t *dst, uint32_t len)
 {
 	struct iovec *s = *seg;
@@ -90,10 +96,12 @@ static void gather(struct iovec **seg, uint8_t *dst, uint32_t len)
 }
 
 /*
- * Makes a frame of @c: what will be parsed goes to @at, the rest stays in the guest's memory. Returns why not, and in
- * @len its length. In guest-shared memory nothing is read twice: all that is decided by is in @f.
+ * Makes a frame of @c: what will be parsed goes to @at, the rest stays in the guest's memory.
+ * Returns why not, and in @len its length. In guest-shared memory nothing is read twice: all that
+ * is decided by is in @f.
  */
-static enum drop take_frame(struct vhost *v, const struct vchain *c, struct frame *f, uint8_t *at, uint32_t *len)
+static enum drop take_frame(struct vhost *v, const struct vchain *c, struct frame *f, uint8_t *at,
+			    uint32_t *len)
 {
 	struct iovec *seg = &v->in_pool.seg[c->first], *end = seg + c->n;
 	uint32_t total = c->len - v->header_len, head = total;
@@ -117,7 +125,8 @@ static enum drop take_frame(struct vhost *v, const struct vchain *c, struct fram
 	if (head > HEAD_MAX)
 		head = HEAD_MAX;
 	gather(&seg, at, head);
-	if (total > head && ((at[0] & 1 && total <= GROUP_MAX) || end - seg > (ptrdiff_t)FRAME_TAIL_MAX)) {
+	if (total > head &&
+	    ((at[0] & 1 && total <= GROUP_MAX) || end - seg > (ptrdiff_t)FRAME_TAIL_MAX)) {
 		gather(&seg, at + head, total - head);
 		head = total;
 	}
@@ -170,7 +179,10 @@ static void fill(struct vhost *v, struct batch *b)
 	}
 }
 
-/* What a guest that moved here would say itself: a reverse ARP request from its address to everybody. */
+/*
+ * What a guest that moved here would say itself: a reverse ARP request from its address to
+ * everybody.
+ */
 static void announce(struct vhost *v, struct batch *b)
 {
 	static const uint8_t rarp[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
@@ -188,7 +200,10 @@ static void announce(struct vhost *v, struct batch *b)
 		b->frame[b->n - 1].port = v->port.number;
 }
 
-/* No queue has frames: poll on while that pays, then ask for kicks. Returns whether to be run again. */
+/*
+ * No queue has frames: poll on while that pays, then ask for kicks. Returns whether to be run
+ * again.
+ */
 static bool idle(struct vhost *v)
 {
 	bool more = false;
@@ -244,7 +259,9 @@ static int take_next(struct vhost *v)
 	return n;
 }
 
-/* What was taken ahead, and what has come to the same queue since; or, without that, from the next. */
+/*
+ * What was taken ahead, and what has come to the same queue since; or, without that, from the next.
+ */
 static int take_batch(struct vhost *v)
 {
 	unsigned n = v->in_pool.n_chain;
@@ -260,8 +277,9 @@ static int take_batch(struct vhost *v)
 }
 
 /*
- * The next batch is taken now, long before it is looked at: what another processor wrote takes as long to get here as
- * a hundred frames' worth of instructions, and meanwhile the other ports have their turn.
+ * The next batch is taken now, long before it is looked at: what another processor wrote takes as
+ * long to get here as a hundred frames' worth of instructions, and meanwhile the other ports have
+ * their turn.
  */
 static void take_ahead(struct vhost *v)
 {
@@ -360,7 +378,7 @@ static unsigned reserve(struct vhost *v, struct vring *r, uint32_t need, enum dr
 	return 0;
 }
 
-/* Copies the vectors of @w one after another into @n chains from v->next on. */
+/* Copies the vectors of @w one after another into the chains from v->next on. */
 static void scatter(struct vhost *v, const struct wire *w)
 {
 	struct iovec *to = &v->out_pool.seg[v->out_pool.chain[v->next].first];
@@ -391,7 +409,10 @@ static uint8_t flags_for(const struct vhost *v, uint8_t flags)
 	return v->port.caps & OFFLOAD_CSUM ? flags : 0;
 }
 
-/* What most frames are: a head without tags that fits into one buffer. Returns false, and did nothing, for any other. */
+/*
+ * What most frames are: a head without tags that fits into one buffer. Returns false, and did
+ * nothing, for any other.
+ */
 static bool put_plain(struct vhost *v, struct vhost_queue *q, const struct frame *f)
 {
 	const struct vchain *c = &v->out_pool.chain[v->next];
@@ -433,7 +454,8 @@ static enum drop put(struct vhost *v, struct vhost_queue *q, struct wire *w)
 	return DROP_NONE;
 }
 
-static enum drop send_entry(struct vhost *v, struct vhost_queue *q, const struct txq_entry *e, struct port_stats *stats)
+static enum drop send_entry(struct vhost *v, struct vhost_queue *q, const struct txq_entry *e,
+			    struct port_stats *stats)
 {
 	struct offload o;
 	struct wire w;
@@ -442,7 +464,8 @@ static enum drop send_entry(struct vhost *v, struct vhost_queue *q, const struct
 	if (!v->live)
 		return DROP_DOWN;
 	if (offload_fits(e->frame, v->port.caps)) {
-		if (!e->tagged && !e->frame->kept.tpid && !e->frame->n_tail && put_plain(v, q, e->frame)) {
+		if (!e->tagged && !e->frame->kept.tpid && !e->frame->n_tail &&
+		    put_plain(v, q, e->frame)) {
 			stats->tx_segments++;
 			return DROP_NONE;
 		}
@@ -473,7 +496,8 @@ static unsigned steer(const struct vhost *v, const struct frame *f)
 	struct headers h;
 
 	if (headers_parse(f->data, f->len, &h) == HEADERS_OK && !h.fragment) {
-		hash = h.version == 4 ? mix(hash, f->data + h.net + 12, 8) : mix(hash, f->data + h.net + 8, 32);
+		hash = h.version == 4 ? mix(hash, f->data + h.net + 12, 8)
+				      : mix(hash, f->data + h.net + 8, 32);
 		if (h.transport + 4 <= f->len)
 			hash = mix(hash, f->data + h.transport, 4);
 	}
@@ -496,7 +520,8 @@ static void prepare(struct vhost *v, struct vhost_queue *q, unsigned want)
 }
 
 /* Sends those entries of @txq whose @which is @mine; all of them without @which. */
-static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq, const uint8_t *which, unsigned mine)
+static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq,
+		       const uint8_t *which, unsigned mine)
 {
 	if (v->live)
 		prepare(v, q, txq->n);

@@ -15,11 +15,11 @@
 
 #define POLL_DEFAULT_US 50u
 #define POLL_MAX_US 10000u
-#define AGAIN_MS 10u           /* after a front-end left, and after a lack of resources */
-#define CONNECT_MAX_MS 1000u   /* between two tries to connect; they begin at a tenth of it */
-#define QUARANTINE_MS 1000u    /* after a broken rule, doubled each time up to */
+#define AGAIN_MS 10u         /* after a front-end left, and after a lack of resources */
+#define CONNECT_MAX_MS 1000u /* between two tries to connect; they begin at a tenth of it */
+#define QUARANTINE_MS 1000u  /* after a broken rule, doubled each time up to */
 #define QUARANTINE_MAX_MS 300000u
-#define WELL_MS 60000u         /* who behaved for so long starts anew */
+#define WELL_MS 60000u /* who behaved for so long starts anew */
 
 static struct vhost *vhost_of(struct port *port)
 {
@@ -69,10 +69,15 @@ static void apply_features(struct vhost *v)
 	static const struct {
 		unsigned bit;
 		uint32_t cap;
-	} from_guest[] = { { VHOST_F_CSUM, OFFLOAD_CSUM }, { VHOST_F_HOST_TSO4, OFFLOAD_TSO4 }, { VHOST_F_HOST_TSO6, OFFLOAD_TSO6 },
-			   { VHOST_F_HOST_ECN, OFFLOAD_ECN }, { VHOST_F_HOST_USO, OFFLOAD_USO } },
-	  to_guest[] = { { VHOST_F_GUEST_CSUM, OFFLOAD_CSUM }, { VHOST_F_GUEST_TSO4, OFFLOAD_TSO4 },
-			 { VHOST_F_GUEST_TSO6, OFFLOAD_TSO6 }, { VHOST_F_GUEST_ECN, OFFLOAD_ECN },
+	} from_guest[] = { { VHOST_F_CSUM, OFFLOAD_CSUM },
+			   { VHOST_F_HOST_TSO4, OFFLOAD_TSO4 },
+			   { VHOST_F_HOST_TSO6, OFFLOAD_TSO6 },
+			   { VHOST_F_HOST_ECN, OFFLOAD_ECN },
+			   { VHOST_F_HOST_USO, OFFLOAD_USO } },
+	  to_guest[] = { { VHOST_F_GUEST_CSUM, OFFLOAD_CSUM },
+			 { VHOST_F_GUEST_TSO4, OFFLOAD_TSO4 },
+			 { VHOST_F_GUEST_TSO6, OFFLOAD_TSO6 },
+			 { VHOST_F_GUEST_ECN, OFFLOAD_ECN },
 			 { VHOST_F_GUEST_USO4, OFFLOAD_USO } };
 
 	v->allowed = v->port.caps = 0;
@@ -155,8 +160,9 @@ static void quarantine(struct vhost *v, uint64_t now)
 		v->backoff_ms *= 2;
 	else
 		v->backoff_ms = QUARANTINE_MAX_MS;
-	log_rated(&v->rate, now, LOG_LEVEL_WARNING, "%s: disconnected its front-end: %s; next try in %u s", v->port.name,
-		  v->broken, v->backoff_ms / 1000);
+	log_rated(&v->rate, now, LOG_LEVEL_WARNING,
+		  "%s: disconnected its front-end: %s; next try in %u s", v->port.name, v->broken,
+		  v->backoff_ms / 1000);
 	disconnect(v);
 	v->broken = NULL;
 	v->retry_at = now + v->backoff_ms;
@@ -232,7 +238,8 @@ static int remove_stale(const char *path, const struct sockaddr_un *a, struct er
 	else if (!connect(fd, (const struct sockaddr *)a, sizeof(*a)) || errno != ECONNREFUSED)
 		ret = error_set(err, -EADDRINUSE, "%s: another process listens there", path);
 	else if (unlink(path))
-		ret = error_set(err, -errno, "%s: cannot remove the old socket: %s", path, strerror(errno));
+		ret = error_set(err, -errno, "%s: cannot remove the old socket: %s", path,
+				strerror(errno));
 	close(fd);
 	return ret;
 }
@@ -263,10 +270,11 @@ err_close:
 	return ret;
 }
 
-static int vhost_open(const struct port_spec *spec, const struct link *link, const struct port_host *host,
-		      struct port **portp, struct error *err)
+static int vhost_open(const struct port_spec *spec, const struct link *link,
+		      const struct port_host *host, struct port **portp, struct error *err)
 {
-	bool client = port_spec_number(spec, "client", 0), server = port_spec_number(spec, "server", 0);
+	bool client = port_spec_number(spec, "client", 0),
+	     server = port_spec_number(spec, "server", 0);
 	struct vhost *v;
 	int ret;
 
@@ -274,7 +282,8 @@ static int vhost_open(const struct port_spec *spec, const struct link *link, con
 	if (client && server)
 		return error_set(err, -EINVAL, "%s: server or client, not both", spec->address);
 	if (strlen(spec->address) >= sizeof(v->path))
-		return error_set(err, -ENAMETOOLONG, "%s: longer than %zu bytes", spec->address, sizeof(v->path) - 1);
+		return error_set(err, -ENAMETOOLONG, "%s: longer than %zu bytes", spec->address,
+				 sizeof(v->path) - 1);
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return error_set(err, -ENOMEM, "%s: out of memory", spec->address);
@@ -359,8 +368,12 @@ static void vhost_timer(struct port *port, uint64_t now)
 }
 
 static const struct port_option vhost_options[] = {
-	{ .name = "server", .type = PORT_OPT_FLAG, .help = "listen at PATH for the front-end (default)" },
-	{ .name = "client", .type = PORT_OPT_FLAG, .help = "connect to PATH, where the front-end listens, and again when it is back" },
+	{ .name = "server",
+	  .type = PORT_OPT_FLAG,
+	  .help = "listen at PATH for the front-end (default)" },
+	{ .name = "client",
+	  .type = PORT_OPT_FLAG,
+	  .help = "connect to PATH, where the front-end listens, and again when it is back" },
 	{ .name = "poll",
 	  .type = PORT_OPT_NUMBER,
 	  .max = POLL_MAX_US,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the messages of a vhost-user front-end from its socket, descriptors included, and sends the answers. */
+/*
+ * Reads the messages of a vhost-user front-end from its socket, descriptors included, and sends the
+ * answers.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,12 +86,16 @@ static int read_part(struct vhost *v)
 	struct vhost_message *m = &v->msg;
 	bool head = m->got < HEAD_LEN;
 	unsigned want = head ? HEAD_LEN - m->got : HEAD_LEN + m->head.size - m->got;
-	struct iovec iov = { head ? (uint8_t *)&m->head + m->got : m->payload + (m->got - HEAD_LEN), want };
+	struct iovec iov = { head ? (uint8_t *)&m->head + m->got : m->payload + (m->got - HEAD_LEN),
+			     want };
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(VHOST_FDS * sizeof(int))];
 	} control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(v->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
@@ -104,7 +111,8 @@ static int read_part(struct vhost *v)
 	m->got += (unsigned)n;
 	if (m->got < HEAD_LEN)
 		return 0;
-	if ((m->head.flags & (FLAG_VERSION | FLAG_REPLY)) != VERSION || m->head.size > VHOST_PAYLOAD) {
+	if ((m->head.flags & (FLAG_VERSION | FLAG_REPLY)) != VERSION ||
+	    m->head.size > VHOST_PAYLOAD) {
 		vhost_fail(v, "a message that is none");
 		return -EPROTO;
 	}

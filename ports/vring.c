@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ports/vring.h"
+#include "ports/vring_private.h"
 
 #include <errno.h>
 
@@ -18,7 +18,8 @@ int vring_map(struct vring *r, const struct vhost_mem *mem)
 	r->device = vhost_mem_uva(mem, r->device_uva, device_len);
 	if (!r->desc || !r->driver || !r->device)
 		return -EFAULT;
-	if ((uintptr_t)r->desc % DESC_SIZE || (uintptr_t)r->driver % driver_align || (uintptr_t)r->device % 4)
+	if ((uintptr_t)r->desc % DESC_SIZE || (uintptr_t)r->driver % driver_align ||
+	    (uintptr_t)r->device % 4)
 		return -EINVAL;
 	return 0;
 }
@@ -29,7 +30,8 @@ int vring_broken(struct vring *r, const char *why)
 	return -EPROTO;
 }
 
-int vring_add(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct vchain *c, const struct vdesc *d)
+int vring_add(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct vchain *c,
+	      const struct vdesc *d)
 {
 	uint64_t addr = d->addr, room;
 	uint32_t left = d->len;
@@ -55,7 +57,8 @@ int vring_add(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct
 	return 0;
 }
 
-const uint8_t *vring_table(struct vring *r, struct vhost_mem *mem, const struct vdesc *d, unsigned *n)
+const uint8_t *vring_table(struct vring *r, struct vhost_mem *mem, const struct vdesc *d,
+			   unsigned *n)
 {
 	const uint8_t *table;
 	uint64_t room;
@@ -99,5 +102,6 @@ uint32_t vring_base(const struct vring *r)
 {
 	if (!r->packed)
 		return r->avail;
-	return r->avail | (uint32_t)r->avail_wrap << 15 | (uint32_t)r->used << 16 | (uint32_t)r->used_wrap << 31;
+	return r->avail | (uint32_t)r->avail_wrap << 15 | (uint32_t)r->used << 16 |
+	       (uint32_t)r->used_wrap << 31;
 }

@@ -2,10 +2,11 @@
 /*
  * vring: one virtqueue, split (VIRTIO 1.2, 2.7) or packed (2.8), seen from the device's side.
  *
- * A driver offers chains of buffers; vring_take() reads some of them into a pool, translated and checked, and
- * vring_give() hands them back used. The surprising rule: everything the driver wrote is hostile and may change while we
- * look, so each index and each descriptor is read exactly once into private memory, and all decisions are made there. A
- * ring that breaks a rule is broken as a whole: -EPROTO with the reason in `why`, and nothing of it may be used any more.
+ * A driver offers chains of buffers; vring_take() reads some of them into a pool, translated and
+ * checked, and vring_give() hands them back used. The surprising rule: everything the driver wrote
+ * is hostile and may change while we look, so each index and each descriptor is read exactly once
+ * into private memory, and all decisions are made there. A ring that breaks a rule is broken as a
+ * whole: -EPROTO with the reason in `why`, and nothing of it may be used any more.
  *
  * Part of vhost-user ports and of their tests; a ring knows nothing of messages.
  */
@@ -17,12 +18,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "ports/frame.h"
+#include "ports/queue.h"
 #include "ports/vhost_mem.h"
 
 #define VRING_NUM_MAX 32768u
-#define VRING_SEGS 256u                           /* buffers that one chain may have */
-#define VRING_FRAME_CHAINS 128u                   /* chains that one frame may be spread over */
+#define VRING_SEGS 256u         /* buffers that one chain may have */
+#define VRING_FRAME_CHAINS 128u /* chains that one frame may be spread over */
 #define VRING_CHAINS (BATCH_MAX + VRING_FRAME_CHAINS)
 #define VRING_POOL_SEGS (BATCH_MAX * 20 + VRING_SEGS)
 
@@ -44,15 +45,15 @@ struct vpool {
 
 struct vring {
 	/* set up by the front-end */
-	uint16_t num;      /* slots; for split rings a power of two */
+	uint16_t num; /* slots; for split rings a power of two */
 	bool packed;
-	bool event_idx;    /* VIRTIO_F_RING_EVENT_IDX */
-	bool indirect;     /* VIRTIO_F_INDIRECT_DESC */
-	bool writable;     /* its buffers are for the device to write: the guest's receive queue */
+	bool event_idx; /* VIRTIO_F_RING_EVENT_IDX */
+	bool indirect;  /* VIRTIO_F_INDIRECT_DESC */
+	bool writable;  /* its buffers are for the device to write: the guest's receive queue */
 	uint64_t desc_uva, driver_uva, device_uva;
 	void *desc, *driver, *device; /* mapped */
 	/* the device's own */
-	uint16_t avail, used; /* split: free-running; packed: slot numbers */
+	uint16_t avail, used;       /* split: free-running; packed: slot numbers */
 	bool avail_wrap, used_wrap; /* packed: the wrap counters */
 	uint16_t n_give;
 	const char *why; /* after -EPROTO */
@@ -72,30 +73,43 @@ struct vring_ops {
 };
 extern const struct vring_ops vring_split, vring_packed;
 
-/* Maps the ring's three areas. Returns 0; -EINVAL: number of slots or alignment; -EFAULT: not in one region of @mem. */
+/*
+ * Maps the ring's three areas. Returns 0; -EINVAL: number of slots or alignment; -EFAULT: not in
+ * one region of @mem.
+ */
 int vring_map(struct vring *r, const struct vhost_mem *mem);
 
-/* Begins at @base, as SET_VRING_BASE gives it; vring_map() was done. vring_base() returns where it is now. */
+/*
+ * Begins at @base, as SET_VRING_BASE gives it; vring_map() was done. vring_base() returns where it
+ * is now.
+ */
 void vring_start(struct vring *r, uint32_t base);
 uint32_t vring_base(const struct vring *r);
 
 /*
- * Appends up to @want of the driver's chains to @pool, as many as fit (at least one, if there are any, into an empty
- * pool). Returns how many, or -EPROTO.
+ * Appends up to @want of the driver's chains to @pool, as many as fit (at least one, if there are
+ * any, into an empty pool). Returns how many, or -EPROTO.
  */
-static inline int vring_take(struct vring *r, struct vhost_mem *mem, struct vpool *pool, unsigned want)
+static inline int vring_take(struct vring *r, struct vhost_mem *mem, struct vpool *pool,
+			     unsigned want)
 {
 	return (r->packed ? vring_packed : vring_split).take(r, mem, pool, want);
 }
 
-/* Returns the chains of @pool from number @keep on to the driver's end of the ring, as if never taken. */
+/*
+ * Returns the chains of @pool from number @keep on to the driver's end of the ring, as if never
+ * taken.
+ */
 static inline void vring_untake(struct vring *r, struct vpool *pool, unsigned keep)
 {
 	if (keep < pool->n_chain)
 		(r->packed ? vring_packed : vring_split).untake(r, pool, keep);
 }
 
-/* Notes @c as used, with @len bytes written to it; at most VRING_CHAINS before the next vring_flush(). */
+/*
+ * Notes @c as used, with @len bytes written to it; at most VRING_CHAINS before the next
+ * vring_flush().
+ */
 static inline void vring_give(struct vring *r, const struct vchain *c, uint32_t len)
 {
 	r->give[r->n_give].id = c->id;
@@ -120,42 +134,5 @@ static inline void vring_quiet(struct vring *r)
 {
 	(r->packed ? vring_packed : vring_split).quiet(r);
 }
-
-/* A descriptor, read once. For packed rings `id` is the buffer's id, for split rings the next slot. */
-struct vdesc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags, id;
-};
-
-enum { VDESC_NEXT = 1, VDESC_WRITE = 2, VDESC_INDIRECT = 4 };
-
-/* Has the processor fetch what will be used of a chain's first buffer: the header, and a frame behind it. */
-static inline void vring_prefetch(const struct vring *r, const struct iovec *seg)
-{
-	const uint8_t *p = seg->iov_base;
-
-	if (r->writable) {
-		__builtin_prefetch(p, 1);
-		if (seg->iov_len > 64)
-			__builtin_prefetch(p + 64, 1);
-	} else {
-		__builtin_prefetch(p);
-		if (seg->iov_len > 64)
-			__builtin_prefetch(p + 64);
-	}
-}
-
-/* Sets @r->why and returns -EPROTO. */
-int vring_broken(struct vring *r, const char *why);
-
-/* Adds the buffer of @d to @c, the chain that is being read into @pool. Returns 0 or -EPROTO. */
-int vring_add(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct vchain *c, const struct vdesc *d);
-
-/*
- * Finds the table that the indirect descriptor @d refers to and in @n its entries, at most the ring's size. Returns NULL
- * with r->why set when it breaks a rule.
- */
-const uint8_t *vring_table(struct vring *r, struct vhost_mem *mem, const struct vdesc *d, unsigned *n);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The packed layout: one ring of descriptors that both sides write, each in turn, and two words that say when a side
- * wants to be notified. Whether a descriptor is available or used follows from two flags and a wrap counter.
+ * The packed layout: one ring of descriptors that both sides write, each in turn, and two words
+ * that say when a side wants to be notified. Whether a descriptor is available or used follows from
+ * two flags and a wrap counter.
  */
 #include <endian.h>
 
-#include "ports/vring.h"
+#include "ports/vring_private.h"
 
 #define AVAIL 0x0080u
 #define USED 0x8000u
@@ -47,16 +48,20 @@ static void step(const struct vring *r, uint16_t *at, bool *wrap, unsigned n)
 	*at = (uint16_t)to;
 }
 
-/* Reads the @n entries of an indirect table; they are in order and their flags but WRITE mean nothing. */
-static int walk_table(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct vchain *c, const uint64_t *table,
-		      unsigned n)
+/*
+ * Reads the @n entries of an indirect table; they are in order and their flags but WRITE mean
+ * nothing.
+ */
+static int walk_table(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct vchain *c,
+		      const uint64_t *table, unsigned n)
 {
 	if ((uintptr_t)table % sizeof(*table))
 		return vring_broken(r, "an indirect table that is not aligned");
 	for (unsigned i = 0; i < n; i++) {
 		struct vdesc d = read_desc(table + 2 * i);
-		int ret = d.flags & VDESC_INDIRECT ? vring_broken(r, "an indirect descriptor in an indirect table")
-						   : vring_add(r, mem, pool, c, &d);
+		int ret = d.flags & VDESC_INDIRECT
+				  ? vring_broken(r, "an indirect descriptor in an indirect table")
+				  : vring_add(r, mem, pool, c, &d);
 
 		if (ret)
 			return ret;
@@ -140,7 +145,9 @@ static void packed_untake(struct vring *r, struct vpool *pool, unsigned keep)
 	}
 }
 
-/* Whether the driver's event word asks to be told of the last @n slots before where `used` is now. */
+/*
+ * Whether the driver's event word asks to be told of the last @n slots before where `used` is now.
+ */
 static bool wanted(const struct vring *r, unsigned n)
 {
 	uint32_t event = le32toh(__atomic_load_n((const uint32_t *)r->driver, __ATOMIC_RELAXED));
@@ -166,8 +173,10 @@ static bool packed_flush(struct vring *r)
 	unsigned n = r->n_give, slots = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t flags = (r->used_wrap ? AVAIL | USED : 0) | (r->writable ? VDESC_WRITE : 0);
-		uint64_t word = htole64(r->give[i].len | (uint64_t)r->give[i].id << 32 | flags << 48);
+		uint64_t flags =
+			(r->used_wrap ? AVAIL | USED : 0) | (r->writable ? VDESC_WRITE : 0);
+		uint64_t word =
+			htole64(r->give[i].len | (uint64_t)r->give[i].id << 32 | flags << 48);
 
 		if (i)
 			__atomic_store_n(slot(r, r->used) + 1, word, __ATOMIC_RELAXED);
@@ -177,7 +186,8 @@ static bool packed_flush(struct vring *r)
 		step(r, &r->used, &r->used_wrap, r->give[i].slots);
 	}
 	r->n_give = 0;
-	__atomic_store_n(first + 1, first_word, __ATOMIC_RELEASE); /* the driver looks at this one first */
+	__atomic_store_n(first + 1, first_word,
+			 __ATOMIC_RELEASE); /* the driver looks at this one first */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return wanted(r, slots);
 }
@@ -199,4 +209,5 @@ static void packed_quiet(struct vring *r)
 	set_event(r, EVENT_DISABLE << 16);
 }
 
-const struct vring_ops vring_packed = { packed_take, packed_untake, packed_flush, packed_listen, packed_quiet };
+const struct vring_ops vring_packed = { packed_take, packed_untake, packed_flush, packed_listen,
+					packed_quiet };

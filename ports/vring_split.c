@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The split layout: a table of descriptors, the driver's ring of heads and the device's ring of used chains. */
+/*
+ * The split layout: a table of descriptors, the driver's ring of heads and the device's ring of
+ * used chains.
+ */
 #include <endian.h>
 #include <string.h>
 
-#include "ports/vring.h"
+#include "ports/vring_private.h"
 
 #define NO_INTERRUPT 1u /* VRING_AVAIL_F_NO_INTERRUPT */
 #define NO_NOTIFY 1u    /* VRING_USED_F_NO_NOTIFY */
@@ -68,7 +71,8 @@ static int walk(struct vring *r, struct vhost_mem *mem, struct vpool *pool, stru
 	for (;;) {
 		if (d.flags & VDESC_INDIRECT) {
 			if (table != r->desc)
-				return vring_broken(r, "an indirect descriptor in an indirect table");
+				return vring_broken(r,
+						    "an indirect descriptor in an indirect table");
 			table = (const void *)vring_table(r, mem, &d, &n);
 			if (!table)
 				return vring_broken(r, r->why);
@@ -95,7 +99,8 @@ static int walk(struct vring *r, struct vhost_mem *mem, struct vpool *pool, stru
 
 static int split_take(struct vring *r, struct vhost_mem *mem, struct vpool *pool, unsigned want)
 {
-	uint16_t n = (uint16_t)(le16toh(__atomic_load_n(avail_of(r) + INDEX, __ATOMIC_ACQUIRE)) - r->avail);
+	uint16_t n = (uint16_t)(le16toh(__atomic_load_n(avail_of(r) + INDEX, __ATOMIC_ACQUIRE)) -
+				r->avail);
 	struct vchain *chain = pool->chain + pool->n_chain;
 	const uint64_t *desc = r->desc;
 	unsigned i;
@@ -171,4 +176,5 @@ static void split_quiet(struct vring *r)
 		put(used_of(r) + FLAGS, NO_NOTIFY);
 }
 
-const struct vring_ops vring_split = { split_take, split_untake, split_flush, split_listen, split_quiet };
+const struct vring_ops vring_split = { split_take, split_untake, split_flush, split_listen,
+				       split_quiet };

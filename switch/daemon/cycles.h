@@ -2,8 +2,9 @@
 /*
  * cycles: a clock that costs almost nothing, for telling how much work a frame is.
  *
- * The processor's own counter: TSC cycles on x86, ticks of the generic timer on ARM, 0 elsewhere. The surprising rule:
- * its unit is nobody's business but the reader's of `stats`; never compute a time with it. Used by worker.c.
+ * The processor's own counter: TSC cycles on x86, ticks of the generic timer on ARM, 0 elsewhere.
+ * The surprising rule: its unit is nobody's business but the reader's of `stats`; never compute a
+ * time with it. Used by worker.c.
  */
 #ifndef SWITCH_DAEMON_CYCLES_H
 #define SWITCH_DAEMON_CYCLES_H

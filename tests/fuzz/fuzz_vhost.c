@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry: a hostile vhost-user front-end. The input is a list of records, each a byte that says what and then its
- * arguments: a message with any contents (some with descriptors), bytes written anywhere into the guest's memory, a
- * frame received or sent, memory taken away, time. Before the first one the front-end is set up as a good one would,
- * with features that the first bytes choose, so that little input reaches the rings.
+ * Fuzz entry: a hostile vhost-user front-end. The input is a list of records, each a byte that says
+ * what and then its arguments: a message with any contents (some with descriptors), bytes written
+ * anywhere into the guest's memory, a frame received or sent, memory taken away, time. Before the
+ * first one the front-end is set up as a good one would, with features that the first bytes choose,
+ * so that little input reaches the rings.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "ports/kinds.h"
 #include "ports/offload.h"
 #include "ports/vhost.h"
-#include "tests/unit/front_ring.h"
+#include "tests/unit/front_start.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +36,9 @@ static void on_link(void *ctx, struct port *port, const struct link *link)
 	port->link = *link;
 }
 
-static const struct port_host host = { .watch = on_watch, .deadline = on_deadline, .link_changed = on_link };
+static const struct port_host host = { .watch = on_watch,
+				       .deadline = on_deadline,
+				       .link_changed = on_link };
 
 struct input {
 	const uint8_t *p;
@@ -62,7 +65,8 @@ static void read_frames(const struct batch *b)
 		struct wire w;
 
 		frame_copy(f, 0, f->total, bytes);
-		for (unsigned cut = 0; !offload_begin(&o, f, false, 0) && cut < 64 && offload_next(&o, &w); cut++)
+		for (unsigned cut = 0;
+		     !offload_begin(&o, f, false, 0) && cut < 64 && offload_next(&o, &w); cut++)
 			for (unsigned k = 1; k < w.n_iov; k++)
 				sink = *(const uint8_t *)w.iov[k].iov_base;
 	}
@@ -105,7 +109,8 @@ static void message(struct front *f, struct input *in)
 
 	for (unsigned i = 0; i < size; i++)
 		payload[i] = (uint8_t)take(in, 1);
-	front_send_part(f, request, flags & 12, payload, flags & 16 ? size + 3 : size, size, fds + (flags & 1), flags >> 5 & 3);
+	front_send_part(f, request, flags & 12, payload, flags & 16 ? size + 3 : size, size,
+			fds + (flags & 1), flags >> 5 & 3);
 }
 
 static void scribble(struct front *f, struct input *in)
@@ -131,8 +136,12 @@ static void offer(struct front *f, struct input *in)
 		front_offer(f, q, b, n);
 }
 
-/* What goes wrong here is the front-end's fault only if the sanitizers say nothing: it is enough to survive. */
-static void play(struct port *port, struct front *f, struct batch *b, struct txq *q, struct input *in)
+/*
+ * What goes wrong here is the front-end's fault only if the sanitizers say nothing: it is enough to
+ * survive.
+ */
+static void play(struct port *port, struct front *f, struct batch *b, struct txq *q,
+		 struct input *in)
 {
 	struct vhost *v = (struct vhost *)port;
 	uint64_t now = 1000;
@@ -178,7 +187,8 @@ static void play(struct port *port, struct front *f, struct batch *b, struct txq
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint64_t choice[] = { F(34), F(29), F(28), F(22), F(0) | F(11), F(1) | F(7) | F(8) };
+	static const uint64_t choice[] = { F(34), F(29),        F(28),
+					   F(22), F(0) | F(11), F(1) | F(7) | F(8) };
 	static struct port_spec spec;
 	static struct batch b;
 	static struct txq q;
@@ -195,7 +205,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!b.arena && batch_init(&b))
 		abort();
 	b.stats = &stats;
-	snprintf(text, sizeof(text), "vhost-user:/tmp/fuzz-vhost-%d.sock,name=v,poll=0", (int)getpid());
+	snprintf(text, sizeof(text), "vhost-user:/tmp/fuzz-vhost-%d.sock,name=v,poll=0",
+		 (int)getpid());
 	log_set_level(LOG_LEVEL_ERROR);
 	if (port_spec_parse(text, &spec, &err) || spec.ops->open(&spec, NULL, &host, &port, &err))
 		abort();

@@ -2,8 +2,9 @@
 /*
  * front: a vhost-user front-end for tests: its messages, its memory and its rings (front_ring.h).
  *
- * Memory is one memfd, seen by the guest from FRONT_GPA on and by itself from FRONT_UVA on. The surprising rule: it
- * never checks anything, because most tests want it to do wrong. Included by one test each; all of it is static.
+ * Memory is one memfd, seen by the guest from FRONT_GPA on and by itself from FRONT_UVA on. The
+ * surprising rule: it never checks anything, because most tests want it to do wrong. Included by
+ * one test each; all of it is static.
  */
 #ifndef TESTS_UNIT_FRONT_H
 #define TESTS_UNIT_FRONT_H
@@ -22,14 +23,36 @@
 #define FRONT_GPA UINT64_C(0x40000000)
 #define FRONT_UVA UINT64_C(0x10000000000)
 #define FRONT_SIZE (4u << 20)
-#define FRONT_RING_AT(q) ((q) * 65536u) /* descriptors; 32 KiB on the driver's area, 48 KiB on the device's */
+#define FRONT_RING_AT(q) \
+	((q)*65536u) /* descriptors; 32 KiB on the driver's area, 48 KiB on the device's */
 #define FRONT_BUFFER_AT (1u << 20)
 #define FRONT_QUEUES 4u
 
-enum { GET_FEATURES = 1, SET_FEATURES, SET_OWNER, RESET_OWNER, SET_MEM_TABLE, SET_VRING_NUM = 8, SET_VRING_ADDR, SET_VRING_BASE,
-       GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR, GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES,
-       GET_QUEUE_NUM, SET_VRING_ENABLE, SEND_RARP, NET_SET_MTU, GET_MAX_MEM_SLOTS = 36, ADD_MEM_REG, REM_MEM_REG, SET_STATUS,
-       GET_STATUS };
+enum {
+	GET_FEATURES = 1,
+	SET_FEATURES,
+	SET_OWNER,
+	RESET_OWNER,
+	SET_MEM_TABLE,
+	SET_VRING_NUM = 8,
+	SET_VRING_ADDR,
+	SET_VRING_BASE,
+	GET_VRING_BASE,
+	SET_VRING_KICK,
+	SET_VRING_CALL,
+	SET_VRING_ERR,
+	GET_PROTOCOL_FEATURES,
+	SET_PROTOCOL_FEATURES,
+	GET_QUEUE_NUM,
+	SET_VRING_ENABLE,
+	SEND_RARP,
+	NET_SET_MTU,
+	GET_MAX_MEM_SLOTS = 36,
+	ADD_MEM_REG,
+	REM_MEM_REG,
+	SET_STATUS,
+	GET_STATUS
+};
 enum { NEED_REPLY = 8 };
 
 #define F(n) (UINT64_C(1) << (n))
@@ -41,7 +64,8 @@ struct front {
 	uint8_t *mem;
 	uint64_t features;
 	int kick[FRONT_QUEUES], call[FRONT_QUEUES];
-	uint16_t num, avail[FRONT_QUEUES], used[FRONT_QUEUES], slot[FRONT_QUEUES]; /* front_ring.h */
+	uint16_t num, avail[FRONT_QUEUES], used[FRONT_QUEUES],
+		slot[FRONT_QUEUES]; /* front_ring.h */
 	bool wrap[FRONT_QUEUES], used_wrap[FRONT_QUEUES];
 };
 
@@ -50,8 +74,9 @@ struct front_region {
 };
 
 /* Sends a request with @n_fd descriptors; @payload may be shorter than the @size it claims. */
-static inline bool front_send_part(struct front *f, uint32_t request, uint32_t flags, const void *payload, uint32_t claim,
-				   uint32_t size, const int *fds, unsigned n_fd)
+static inline bool front_send_part(struct front *f, uint32_t request, uint32_t flags,
+				   const void *payload, uint32_t claim, uint32_t size,
+				   const int *fds, unsigned n_fd)
 {
 	struct {
 		uint32_t request, flags, size;
@@ -74,8 +99,8 @@ static inline bool front_send_part(struct front *f, uint32_t request, uint32_t f
 	return sendmsg(f->fd, &msg, MSG_NOSIGNAL) == (ssize_t)(sizeof(head) + size);
 }
 
-static inline bool front_send(struct front *f, uint32_t request, uint32_t flags, const void *payload, uint32_t size,
-			      const int *fds, unsigned n_fd)
+static inline bool front_send(struct front *f, uint32_t request, uint32_t flags,
+			      const void *payload, uint32_t size, const int *fds, unsigned n_fd)
 {
 	return front_send_part(f, request, flags, payload, size, size, fds, n_fd);
 }
@@ -86,7 +111,8 @@ static inline bool front_u64(struct front *f, uint32_t request, uint32_t flags, 
 }
 
 /* A request about queue @q with a number. */
-static inline bool front_state(struct front *f, uint32_t request, uint32_t flags, uint32_t q, uint32_t num)
+static inline bool front_state(struct front *f, uint32_t request, uint32_t flags, uint32_t q,
+			       uint32_t num)
 {
 	return front_u64(f, request, flags, q | (uint64_t)num << 32);
 }
@@ -97,7 +123,8 @@ static inline bool front_answer(struct front *f, uint64_t *v)
 	struct pollfd p = { .fd = f->fd, .events = POLLIN };
 	uint8_t bytes[20];
 
-	if (poll(&p, 1, 1000) != 1 || recv(f->fd, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes))
+	if (poll(&p, 1, 1000) != 1 ||
+	    recv(f->fd, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes))
 		return false;
 	memcpy(v, bytes + 12, sizeof(*v));
 	return true;
@@ -110,29 +137,6 @@ static inline bool front_connect(struct front *f, const char *path)
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	f->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return !connect(f->fd, (struct sockaddr *)&a, sizeof(a));
-}
-
-static inline void front_memory(struct front *f)
-{
-	f->mem_fd = memfd_create("front", MFD_CLOEXEC);
-	if (ftruncate(f->mem_fd, FRONT_SIZE))
-		return;
-	f->mem = mmap(NULL, FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->mem_fd, 0);
-	for (unsigned q = 0; q < FRONT_QUEUES; q++) {
-		f->kick[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		f->call[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	}
-}
-
-static inline void front_close(struct front *f)
-{
-	close(f->fd);
-	close(f->mem_fd);
-	munmap(f->mem, FRONT_SIZE);
-	for (unsigned q = 0; q < FRONT_QUEUES; q++) {
-		close(f->kick[q]);
-		close(f->call[q]);
-	}
 }
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "ports/kinds.h"
-#include "tests/unit/front_ring.h"
+#include "tests/unit/front_start.h"
 
 #define PATH_MAX_TEST 64
 #define HDR 12u
@@ -50,7 +50,9 @@ static void host_link(void *ctx, struct port *p, const struct link *link)
 	host.n_link++;
 }
 
-static const struct port_host asks = { .watch = host_watch, .deadline = host_deadline, .link_changed = host_link };
+static const struct port_host asks = { .watch = host_watch,
+				       .deadline = host_deadline,
+				       .link_changed = host_link };
 
 /* Runs events and timers until nothing is left to do. */
 static void pump(void)
@@ -151,9 +153,13 @@ static const uint8_t *bytes_of(const struct frame *f)
 	return bytes;
 }
 
-static const uint64_t layouts[] = { FRONT_FEATURES, FRONT_FEATURES | F(34), FRONT_FEATURES | F(29), FRONT_FEATURES | F(34) | F(29) };
+static const uint64_t layouts[] = { FRONT_FEATURES, FRONT_FEATURES | F(34), FRONT_FEATURES | F(29),
+				    FRONT_FEATURES | F(34) | F(29) };
 
-/* Offers a frame of @len bytes in pieces of @piece bytes, the header in the first. Returns how many. */
+/*
+ * Offers a frame of @len bytes in pieces of @piece bytes, the header in the first. Returns how
+ * many.
+ */
 static unsigned offer_frame(uint32_t len, uint32_t piece, unsigned seed, uint64_t gpa)
 {
 	struct front_buffer b[64];
@@ -162,7 +168,9 @@ static unsigned offer_frame(uint32_t len, uint32_t piece, unsigned seed, uint64_
 	memset(at_gpa(gpa), 0, HDR);
 	fill(at_gpa(gpa) + HDR, len, seed);
 	for (uint32_t at = 0; at < len + HDR; at += piece)
-		b[n++] = (struct front_buffer){ gpa + at, len + HDR - at < piece ? len + HDR - at : piece, 0 };
+		b[n++] =
+			(struct front_buffer){ gpa + at,
+					       len + HDR - at < piece ? len + HDR - at : piece, 0 };
 	front_offer(&front, 1, b, n);
 	return n;
 }
@@ -179,12 +187,15 @@ START_TEST(frames_in)
 	ck_assert(port->link.carrier);
 	for (unsigned round = 0; round < 100; round++) {
 		uint32_t size = sizes[round % 7];
-		unsigned n = offer_frame(size, round % 2 ? 70000 : 2048, round, FRONT_GPA + FRONT_BUFFER_AT);
+		unsigned n = offer_frame(size, round % 2 ? 70000 : 2048, round,
+					 FRONT_GPA + FRONT_BUFFER_AT);
 
 		port->ops->rx(port, 0, &batch);
 		ck_assert_uint_eq(batch.n, 1);
 		ck_assert_uint_eq(batch.frame[0].total, size);
-		ck_assert_uint_eq(batch.frame[0].len, size < 256 ? size : batch.frame[0].n_tail ? 256 : size);
+		ck_assert_uint_eq(batch.frame[0].len, size < 256              ? size
+						      : batch.frame[0].n_tail ? 256
+									      : size);
 		ck_assert_uint_eq(batch.frame[0].port, 7);
 		fill(want, size, round);
 		ck_assert_mem_eq(bytes_of(&batch.frame[0]), want, size);
@@ -215,7 +226,8 @@ START_TEST(frames_out)
 		fill(bytes, size, round);
 		f.len = f.total = size;
 		for (unsigned i = 0; i < chains; i++) {
-			struct front_buffer b[] = { { gpa + 4096 * i, 100, 2 }, { gpa + 4096 * i + 100, 1948, 2 } };
+			struct front_buffer b[] = { { gpa + 4096 * i, 100, 2 },
+						    { gpa + 4096 * i + 100, 1948, 2 } };
 
 			front_offer(&front, 0, b, 2);
 		}
@@ -228,7 +240,8 @@ START_TEST(frames_out)
 			ck_assert_uint_eq(len, i + 1 < chains ? 2048 : size + HDR - at);
 			if (!i)
 				ck_assert_uint_eq(at_gpa(gpa)[10], chains);
-			ck_assert_mem_eq(at_gpa(gpa + 4096 * i) + (i ? 0 : HDR), bytes + at - (i ? HDR : 0), len - (i ? 0 : HDR));
+			ck_assert_mem_eq(at_gpa(gpa + 4096 * i) + (i ? 0 : HDR),
+					 bytes + at - (i ? HDR : 0), len - (i ? 0 : HDR));
 			at += len;
 		}
 		ck_assert_uint_eq(txq->stats.tx, round + 1);
@@ -265,7 +278,10 @@ START_TEST(indirect)
 }
 END_TEST
 
-/* Calls come once a batch and only when wanted; kicks are asked for only when there is nothing to do. */
+/*
+ * Calls come once a batch and only when wanted; kicks are asked for only when there is nothing to
+ * do.
+ */
 START_TEST(notifications)
 {
 	eventfd_t n;
@@ -317,7 +333,8 @@ START_TEST(messages)
 	pump();
 	receive();
 	ck_assert_uint_eq(batch.n, 1);
-	ck_assert_mem_eq(batch.frame[0].data, "\xff\xff\xff\xff\xff\xff\x02\x02\x03\x04\x05\x06\x80\x35", 14);
+	ck_assert_mem_eq(batch.frame[0].data,
+			 "\xff\xff\xff\xff\xff\xff\x02\x02\x03\x04\x05\x06\x80\x35", 14);
 	front_send(&front, GET_VRING_BASE, 0, &(uint64_t){ 0 }, 8, NULL, 0);
 	pump();
 	ck_assert(front_answer(&front, &v) && v == 0);
@@ -335,12 +352,12 @@ START_TEST(regions)
 		uint64_t padding;
 		struct front_region r;
 	} more = { 0, { FRONT_GPA + FRONT_SIZE, FRONT_SIZE, FRONT_UVA + 2 * FRONT_SIZE, 0 } },
-	  bad[] = { { 0, { FRONT_GPA + 1, 4096, 0, 0 } },		/* overlaps */
-		    { 0, { 0, 0, 0, 0 } },				/* empty */
-		    { 0, { UINT64_MAX - 10, 4096, 0, 0 } },		/* its end overflows */
+	  bad[] = { { 0, { FRONT_GPA + 1, 4096, 0, 0 } },   /* overlaps */
+		    { 0, { 0, 0, 0, 0 } },                  /* empty */
+		    { 0, { UINT64_MAX - 10, 4096, 0, 0 } }, /* its end overflows */
 		    { 0, { 0, 4096, UINT64_MAX - 10, 0 } },
 		    { 0, { 0, 4096, 0, UINT64_MAX - 10 } },
-		    { 0, { 0, FRONT_SIZE + 1, 0, 0 } },			/* larger than the file */
+		    { 0, { 0, FRONT_SIZE + 1, 0, 0 } }, /* larger than the file */
 		    { 0, { 0, 4096, 0, FRONT_SIZE - 4095 } } };
 	uint64_t v, gpa = FRONT_GPA + FRONT_SIZE - 20;
 	struct front_buffer across = { gpa, 200, 0 };
@@ -348,7 +365,8 @@ START_TEST(regions)
 
 	front_setup(&front, FRONT_FEATURES, 1, 64);
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		front_send(&front, ADD_MEM_REG, NEED_REPLY, &bad[i], sizeof(bad[i]), &front.mem_fd, 1);
+		front_send(&front, ADD_MEM_REG, NEED_REPLY, &bad[i], sizeof(bad[i]), &front.mem_fd,
+			   1);
 		pump();
 		ck_assert(front_answer(&front, &v) && v == 1);
 	}
@@ -357,7 +375,8 @@ START_TEST(regions)
 	pump();
 	ck_assert(front_answer(&front, &v) && v == 1);
 	ck_assert(front_answer(&front, &v) && v == 0);
-	memset(front.mem + FRONT_SIZE - 20, 0, 20); /* a buffer across both, contiguous for the guest only */
+	memset(front.mem + FRONT_SIZE - 20, 0,
+	       20); /* a buffer across both, contiguous for the guest only */
 	front_offer(&front, 1, &across, 1);
 	receive();
 	ck_assert_uint_eq(batch.n, 1);
