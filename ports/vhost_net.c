@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames between a guest's rings and the switch: one copy from guest to guest, heads apart. */
 #include <endian.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,11 +66,16 @@ static inline void encode(uint8_t *p, const struct vnet_hdr *h, uint8_t flags, u
 		memcpy(p + sizeof(word), &last, sizeof(uint16_t));
 }
 
-static void call(const struct vhost_queue *q)
+/* Calls the guest. The front-end shares the flags of the descriptor: we may not wait there. */
+static void call(struct vhost *v, const struct vhost_queue *q)
 {
 	uint64_t one = 1;
 
-	if (q->call >= 0 && write(q->call, &one, sizeof(one)) < 0)
+	if (q->call < 0)
+		return;
+	if (!(fcntl(q->call, F_GETFL) & O_NONBLOCK))
+		vhost_fail(v, "it would have us wait to call it");
+	else if (write(q->call, &one, sizeof(one)) < 0)
 		return; /* its counter is full: it was called */
 }
 
@@ -344,8 +350,10 @@ void vhost_done(struct port *port, unsigned queue, struct batch *b)
 	for (unsigned i = 0; i < v->in_pool.n_chain; i++)
 		vring_give(&v->from->ring, &v->in_pool.chain[i], 0);
 	if (vring_flush(&v->from->ring))
-		call(v->from);
-	take_ahead(v);
+		call(v, v->from);
+	v->from = NULL;
+	if (v->live)
+		take_ahead(v);
 }
 
 /* Finds chains for @need bytes from v->next on. Returns how many, or 0 and why not in @drop. */
@@ -443,7 +451,7 @@ static enum drop put(struct vhost *v, struct vhost_queue *q, struct wire *w)
 	w->iov[0] = (struct iovec){ header, v->header_len };
 	scatter(v, w);
 	if (q->ring.n_give > VRING_CHAINS - VRING_FRAME_CHAINS && vring_flush(&q->ring))
-		call(q);
+		call(v, q);
 	for (; n; n--) {
 		const struct vchain *c = &pool->chain[v->next++];
 		uint32_t len = c->len < left ? c->len : left;
@@ -542,8 +550,9 @@ static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq,
 	if (!v->live)
 		return;
 	if (vring_flush(&q->ring))
-		call(q);
-	prepare(v, q, BATCH_MAX / 2); /* for the next time, as take_ahead() */
+		call(v, q);
+	if (v->live)
+		prepare(v, q, BATCH_MAX / 2); /* for the next time, as take_ahead() */
 }
 
 void vhost_tx(struct port *port, unsigned queue, struct txq *q)
