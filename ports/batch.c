@@ -5,8 +5,6 @@
 
 #include "ports/offload.h"
 
-#define SLOT (BATCH_ARENA / BATCH_MAX)
-
 bool batch_room(const struct batch *b)
 {
 	size_t bytes = 0;
@@ -23,17 +21,12 @@ void batch_refuse(struct batch *b, uint32_t len, enum drop reason)
 	b->stats->drop_in[reason]++;
 }
 
-static enum drop take(struct frame *f, uint8_t *slot, const uint8_t *bytes, uint32_t len,
-		      const struct vnet_hdr *vnet)
+static enum drop take(struct frame *f, uint8_t *bytes, uint32_t len, const struct vnet_hdr *vnet)
 {
 	enum drop drop;
 
-	if (len < FRAME_HDR_LEN)
-		return DROP_RUNT;
-	if (len > FRAME_MAX + FRAME_TAG_LEN)
-		return DROP_GIANT;
 	memset(f, 0, sizeof(*f));
-	f->data = memcpy(slot, bytes, len);
+	f->data = bytes;
 	f->len = f->total = len;
 	if (vnet)
 		f->vnet = *vnet;
@@ -43,14 +36,43 @@ static enum drop take(struct frame *f, uint8_t *slot, const uint8_t *bytes, uint
 	return drop ? drop : offload_check(f);
 }
 
-enum drop batch_add(struct batch *b, const uint8_t *bytes, uint32_t len,
-		    const struct vnet_hdr *vnet)
+/* What is wrong with a frame of @len bytes, whatever is in it. */
+static enum drop check_len(uint32_t len)
 {
-	enum drop drop = take(&b->frame[b->n], b->arena + b->n * SLOT, bytes, len, vnet);
+	return len < FRAME_HDR_LEN               ? DROP_RUNT
+	       : len > FRAME_MAX + FRAME_TAG_LEN ? DROP_GIANT
+						 : DROP_NONE;
+}
 
+static enum drop done(struct batch *b, uint32_t len, enum drop drop)
+{
 	if (drop)
 		batch_refuse(b, len, drop);
 	else
 		b->n++;
 	return drop;
+}
+
+enum drop batch_add(struct batch *b, const uint8_t *bytes, uint32_t len,
+		    const struct vnet_hdr *vnet)
+{
+	enum drop drop = check_len(len);
+
+	if (!drop)
+		drop = take(&b->frame[b->n], memcpy(batch_slot(b, b->n), bytes, len), len, vnet);
+	return done(b, len, drop);
+}
+
+enum drop batch_take(struct batch *b, uint8_t *bytes, uint32_t len)
+{
+	enum drop drop = check_len(len);
+
+	if (!drop)
+		drop = take(&b->frame[b->n], bytes, len, NULL);
+	return done(b, len, drop);
+}
+
+uint8_t *batch_slot(const struct batch *b, unsigned i)
+{
+	return b->arena + i * BATCH_SLOT;
 }

@@ -27,6 +27,16 @@ bool batch_room(const struct batch *b);
 enum drop batch_add(struct batch *b, const uint8_t *bytes, uint32_t len,
 		    const struct vnet_hdr *vnet);
 
+/*
+ * Appends the frame of @len bytes at @bytes, with its tags and without a virtio header, where it is:
+ * the bytes are changed (the tag) and must stay until the batch is done with. Else as batch_add().
+ */
+enum drop batch_take(struct batch *b, uint8_t *bytes, uint32_t len);
+
+/* Where a driver may put the bytes of frame @i for batch_take(): BATCH_SLOT bytes of the arena. */
+#define BATCH_SLOT (BATCH_ARENA / BATCH_MAX)
+uint8_t *batch_slot(const struct batch *b, unsigned i);
+
 /* Counts a frame of @len bytes that was refused for @reason before it got here. */
 void batch_refuse(struct batch *b, uint32_t len, enum drop reason);
 

@@ -47,8 +47,11 @@ struct port_host { /* what a driver may ask of whoever runs it */
 	void (*deadline)(void *ctx, struct port *port, uint64_t at_ms);
 	/* The driver itself noticed that @port's link is now as in @link. */
 	void (*link_changed)(void *ctx, struct port *port, const struct link *link);
-	/* A listener made @port (its `name` filled in); the host gives it a number or closes it. */
-	void (*accept)(void *ctx, struct port *listener, struct port *port);
+	/*
+	 * @listener made @port. 0: it has a name and a number, and asks its own port->host from now
+	 * on; else -errno, and the driver frees it.
+	 */
+	int (*accept)(void *ctx, struct port *listener, struct port *port);
 	/*
 	 * Close @fd, unwatched, beside the frames: the kernel makes us wait 20 ms. NULL: do it
 	 * yourself (port_discard).

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "ports/netns.h"
 #include "ports/tap.h"
 #include "switch/daemon/closer.h"
+#include "switch/daemon/guests.h"
 #include "switch/daemon/loop.h"
 #include "switch/daemon/resolve.h"
 #include "switch/daemon/rtnl.h"
@@ -47,7 +49,9 @@ struct slot {
 	struct port_spec spec; /* resolved */
 	struct port_watch *watches;
 	uint16_t number;
+	uint16_t listener; /* whose guest it is, PORT_NONE = of the configuration */
 	bool host;
+	bool gone;      /* the guest has disconnected */
 	bool interface; /* it has one, whose news are followed */
 	int home;       /* nsid where its interface is looked for */
 	int nsid;       /* nsid where it is now */
@@ -66,6 +70,7 @@ struct ports {
 	struct rtnl *rtnl;
 	struct closer *closer;
 	int retry_fd; /* a timer */
+	int gone_fd;  /* an eventfd: guests have gone */
 	struct slot *slot[PORT_MAX];
 };
 
@@ -180,7 +185,12 @@ static void host_link_changed(void *ctx, struct port *port, const struct link *l
 	port->link = *link;
 	if (!s->wp.port) /* it is being opened */
 		return;
-	log_link(s, link);
+	if (s->listener != PORT_NONE && !link->present) {
+		s->gone = true;
+		eventfd_write(s->ports->gone_fd, 1);
+	} else {
+		log_link(s, link);
+	}
 	s->unsettled = true;
 	s->ports->worker->unsettled = true;
 	worker_settle(s->ports->worker);
@@ -335,6 +345,19 @@ static void on_retry(void *arg, unsigned what)
 			refresh(s);
 }
 
+/* The ports of guests that have gone; nobody else is at work with one just now. */
+static void on_gone(void *arg, unsigned what)
+{
+	struct ports *ports = arg;
+	eventfd_t count;
+
+	(void)what;
+	eventfd_read(ports->gone_fd, &count);
+	for (uint16_t n = 0; n < PORT_MAX; n++)
+		if (ports->slot[n] && ports->slot[n]->gone)
+			ports_del(ports, n);
+}
+
 struct ports *ports_new(struct loop *loop, struct worker *worker, struct error *err)
 {
 	struct ports *ports = calloc(1, sizeof(*ports));
@@ -348,12 +371,14 @@ struct ports *ports_new(struct loop *loop, struct worker *worker, struct error *
 	worker->settle = settle;
 	worker->settle_arg = ports;
 	ports->retry_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	ports->gone_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ports->closer = closer_new();
 	ports->rtnl = rtnl_open(err);
 	if (!ports->rtnl)
 		goto err_free;
 	if (ports->closer && !loop_watch(loop, rtnl_fd(ports->rtnl), LOOP_IN, on_news, ports) &&
-	    !loop_watch(loop, ports->retry_fd, LOOP_IN, on_retry, ports))
+	    !loop_watch(loop, ports->retry_fd, LOOP_IN, on_retry, ports) &&
+	    !loop_watch(loop, ports->gone_fd, LOOP_IN, on_gone, ports))
 		return ports;
 	error_set(err, -ENOMEM, "cannot watch for interface news");
 err_free:
@@ -372,8 +397,11 @@ void ports_free(struct ports *ports)
 	if (ports->rtnl)
 		loop_watch(ports->loop, rtnl_fd(ports->rtnl), 0, NULL, NULL);
 	loop_watch(ports->loop, ports->retry_fd, 0, NULL, NULL);
+	loop_watch(ports->loop, ports->gone_fd, 0, NULL, NULL);
 	if (ports->retry_fd >= 0)
 		close(ports->retry_fd);
+	if (ports->gone_fd >= 0)
+		close(ports->gone_fd);
 	rtnl_close(ports->rtnl);
 	free(ports);
 }
@@ -445,24 +473,70 @@ static void slot_free(struct slot *s)
 	free(s);
 }
 
+static struct slot *slot_new(struct ports *ports, const struct port_spec *spec, bool host)
+{
+	struct slot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->ports = ports;
+	s->spec = *spec;
+	s->host = host;
+	s->listener = PORT_NONE;
+	s->wp.deadline = UINT64_MAX;
+	s->number = free_number(ports, host);
+	s->asks = (struct port_host){ s,    host_watch,  host_deadline, host_link_changed,
+				      NULL, host_discard };
+	return s;
+}
+
+/* port_host.accept */
+static int host_accept(void *ctx, struct port *listener, struct port *port)
+{
+	struct slot *from = ctx, *s = slot_new(from->ports, &from->spec, false);
+	struct worker *w = from->ports->worker;
+	uint64_t now = loop_now(from->ports->loop);
+	int ret;
+
+	if (!s)
+		return -ENOMEM;
+	s->listener = from->number;
+	guests_name(w->bridge, listener->name, port->name);
+	port->host = &s->asks;
+	ret = s->number == PORT_NONE ? -ENOSPC : join(s, port, NULL);
+	if (ret) {
+		slot_free(s);
+		return ret;
+	}
+	guests_settings(w->bridge, from->number, s->number, now, w->out);
+	worker_flush(w, now);
+	log_rated(&from->rate[LOG_LINK], now, LOG_LEVEL_INFO, "%s: a guest connected, it is %s",
+		  listener->name, port->name);
+	return 0;
+}
+
+void ports_share(struct ports *ports, uint16_t number)
+{
+	struct worker *w = ports->worker;
+	uint64_t now = loop_now(ports->loop);
+
+	FOREACH_SLOT(s, ports)
+		if (s->listener == number && !s->gone)
+			guests_settings(w->bridge, number, s->number, now, w->out);
+}
+
 int ports_add(struct ports *ports, const char *name, const struct port_spec *spec, bool host,
 	      struct error *err)
 {
 	struct rtnl_link l = { .name = "" };
 	struct port_spec named;
-	struct slot *s = calloc(1, sizeof(*s));
+	struct slot *s = slot_new(ports, spec, host);
 	struct port *port;
 	int ret;
 
 	if (!s)
 		return error_set(err, -ENOMEM, "%s: out of memory", name);
-	s->ports = ports;
-	s->spec = *spec;
-	s->host = host;
-	s->wp.deadline = UINT64_MAX;
-	s->number = free_number(ports, host);
-	s->asks = (struct port_host){ s,    host_watch,  host_deadline, host_link_changed,
-				      NULL, host_discard };
+	s->asks.accept = host_accept;
 	closer_wait(ports->closer); /* an interface that is on its way out must not be found */
 	ret = s->number == PORT_NONE
 		      ? error_set(err, -ENOSPC, "%s: the switch has all the ports it can have",
@@ -490,6 +564,9 @@ void ports_del(struct ports *ports, uint16_t number)
 	struct worker *w = ports->worker;
 	uint64_t now = loop_now(ports->loop);
 
+	for (uint16_t n = 0; n < PORT_MAX; n++)
+		if (ports->slot[n] && ports->slot[n]->listener == number)
+			ports_del(ports, n);
 	worker_flush(w, now);
 	bridge_port_del(w->bridge, number, now, w->out);
 	worker_flush(w, now);
@@ -505,6 +582,7 @@ bool ports_get(const struct ports *ports, uint16_t number, struct ports_view *vi
 
 	if (!s)
 		return false;
-	*view = (struct ports_view){ &s->spec, s->wp.port, s->host, s->note };
+	*view = (struct ports_view){ &s->spec, s->wp.port, s->host, s->listener != PORT_NONE,
+				     s->note };
 	return true;
 }

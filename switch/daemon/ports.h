@@ -5,8 +5,10 @@
  * Gives numbers (0 is the host port, else the lowest free one), resolves bare names, opens drivers,
  * joins them to bridge and worker, and follows their interfaces. The surprising rule: a port whose
  * interface vanished stays, as `missing`, with its number, settings and static entries, and is back
- * as soon as an interface of that name is; its kind never changes after it was opened. Made and
- * freed by user.c; main thread.
+ * as soon as an interface of that name is; its kind never changes after it was opened. A guest that
+ * a listening port accepts gets a port, too, the first free of NAME0, NAME1, ..., with all the
+ * listener's settings, then and later; it is no part of the configuration and goes when the guest
+ * goes, with its addresses and counters. Made and freed by user.c; main thread.
  */
 #ifndef SWITCH_DAEMON_PORTS_H
 #define SWITCH_DAEMON_PORTS_H
@@ -38,8 +40,12 @@ struct ports_view {
 	const struct port_spec *spec; /* resolved */
 	struct port *port;
 	bool host;
+	bool guest;       /* a listening port's: not part of the configuration */
 	const char *note; /* why it is missing, "" = nothing to say */
 };
+
+/* The settings of port @number have changed: its guests get them, too. */
+void ports_share(struct ports *ports, uint16_t number);
 
 /* Reads port @number; returns false when there is none. */
 bool ports_get(const struct ports *ports, uint16_t number, struct ports_view *view);

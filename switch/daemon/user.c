@@ -54,7 +54,7 @@ static int read_port(const struct user *u, uint16_t n, struct model *m)
 	struct model_port *p;
 	uint64_t backup;
 
-	if (!ports_get(u->ports, n, &view))
+	if (!ports_get(u->ports, n, &view) || view.guest)
 		return 0;
 	p = model_port_add(m, name, view.spec, view.host);
 	if (!p)
@@ -171,6 +171,7 @@ static int fdb_set(struct user *u, const struct verb *v, uint16_t n)
 static int apply(struct user *u, const struct verb *v, struct error *err)
 {
 	uint16_t n = v->dev[0] ? bridge_port_find(u->bridge, v->dev) : PORT_NONE;
+	int ret = -EINVAL;
 
 	if (n == PORT_NONE && v->op != VERB_BRIDGE_SET && v->op != VERB_PORT_ADD)
 		return v->op == VERB_PORT_DEL || v->op == VERB_FDB_DEL || v->op == VERB_VLAN_DEL
@@ -185,16 +186,20 @@ static int apply(struct user *u, const struct verb *v, struct error *err)
 		ports_del(u->ports, n);
 		return 0;
 	case VERB_PORT_SET:
-		return port_set(u, v, n);
+		ret = port_set(u, v, n);
+		break;
 	case VERB_VLAN_ADD:
 	case VERB_VLAN_DEL:
 	case VERB_VLAN_SET:
-		return vlan_set(u, v, n);
+		ret = vlan_set(u, v, n);
+		break;
 	case VERB_FDB_ADD:
 	case VERB_FDB_DEL:
 		return fdb_set(u, v, n);
 	}
-	return -EINVAL;
+	if (!ret)
+		ports_share(u->ports, n);
+	return ret;
 }
 
 static int user_apply(void *ctx, const struct verb *v, struct error *err)
