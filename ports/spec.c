@@ -273,9 +273,13 @@ int port_spec_parse_kinds(const char *text, const struct port_ops *const *kinds,
 	if (len >= sizeof(spec->address))
 		return error_set(err, -EINVAL, "\"%.64s...\" is longer than %zu bytes", text,
 				 sizeof(spec->address) - 1);
+	if (spec->ops && !spec->ops->address && memchr(text, '=', len)) {
+		text--; /* options may follow at once: the colon stands for the comma */
+		len = 0;
+	}
 	memcpy(spec->address, text, len);
 	ret = check_address(spec, err);
-	while (!ret && text[len] == ',') {
+	while (!ret && (text[len] == ',' || (!len && text[len] == ':'))) {
 		text += len + 1;
 		len = strcspn(text, ",");
 		if (len >= sizeof(word))
