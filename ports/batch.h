@@ -28,8 +28,9 @@ enum drop batch_add(struct batch *b, const uint8_t *bytes, uint32_t len,
 		    const struct vnet_hdr *vnet);
 
 /*
- * Appends the frame of @len bytes at @bytes, with its tags and without a virtio header, where it is:
- * the bytes are changed (the tag) and must stay until the batch is done with. Else as batch_add().
+ * Appends the frame of @len bytes at @bytes, with its tags and without a virtio header, where it
+ * is: the bytes are changed (the tag) and must stay until the batch is done with. Else as
+ * batch_add().
  */
 enum drop batch_take(struct batch *b, uint8_t *bytes, uint32_t len);
 

@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 enum headers_found {
-	HEADERS_OK,    /* all of struct headers is known */
-	HEADERS_OTHER, /* not IPv4 or IPv6; or a later fragment, which has no transport header */
+	HEADERS_OK,      /* all of struct headers is known */
+	HEADERS_OTHER,   /* not IPv4 or IPv6; or a later fragment, which has no transport header */
 	HEADERS_PARTIAL, /* beyond the bytes given, or a chain over HEADERS_CHAIN_MAX */
-	HEADERS_BAD, /* an IP header that contradicts itself */
+	HEADERS_BAD,     /* an IP header that contradicts itself */
 };
 
 #define HEADERS_CHAIN_MAX 8u /* tags, and again IPv6 extension headers */

@@ -73,8 +73,7 @@ struct offload {
 	uint16_t pseudo;   /* sum of the pseudo-header without the length */
 	uint16_t id;       /* IPv4 identification of the next piece */
 	uint32_t seq;      /* TCP sequence number of the next piece */
-	uint32_t
-		hdr; /* header bytes that `head` replaces; 0 = the frame goes as it is */
+	uint32_t hdr;      /* header bytes that `head` replaces; 0 = the frame goes as it is */
 	uint32_t head_len; /* bytes in head: hdr and the tags */
 	uint32_t net;      /* offset of the IP header in head */
 	uint32_t l4;       /* offset of the TCP or UDP header in head */

@@ -26,23 +26,23 @@
 #define PACKET_SLOTS (PACKET_BLOCKS * PACKET_BLOCK_SLOTS)
 
 struct packet {
-	struct port port; /* rx_fd has the receive ring; always open */
+	struct port port;         /* rx_fd has the receive ring; always open */
 	char ifname[IF_NAMESIZE]; /* as the user says */
-	char netns[256]; /* where the interface is, "" = here */
-	int ifindex; /* what the sockets are bound to, 0 = nothing */
-	bool complained; /* said why it cannot attach to the interface that is there now */
-	bool bypass; /* send past the queueing discipline, as the user says */
-	bool host_drop; /* keep the host's own stack out */
-	int drop_fd; /* holds the filter for that; -1 = none */
+	char netns[256];          /* where the interface is, "" = here */
+	int ifindex;              /* what the sockets are bound to, 0 = nothing */
+	bool complained;          /* said why it cannot attach to the interface that is there now */
+	bool bypass;              /* send past the queueing discipline, as the user says */
+	bool host_drop;           /* keep the host's own stack out */
+	int drop_fd;              /* holds the filter for that; -1 = none */
 	char drop_name[IF_NAMESIZE]; /* what the interface was called then */
-	bool remove_tap; /* the TAP was made for this port and goes with it */
+	bool remove_tap;             /* the TAP was made for this port and goes with it */
 
 	/* packet_rx.c */
 	uint8_t *rx_ring; /* NULL: receive without it, by recvmmsg() */
 	unsigned rx_next; /* slot to look at */
 	unsigned rx_held; /* slots before it that were not given back yet */
-	bool woken; /* there was an event: an empty ring needs an explanation */
-	bool suspect; /* frames were dropped although the ring was empty */
+	bool woken;       /* there was an event: an empty ring needs an explanation */
+	bool suspect;     /* frames were dropped although the ring was empty */
 	uint64_t missed;
 	unsigned vlen; /* frames to ask for at once, without the ring */
 	struct mmsghdr in_msg[BATCH_MAX];
@@ -51,13 +51,13 @@ struct packet {
 		__attribute__((aligned(8)));
 
 	/* packet_tx.c */
-	int tx_fd; /* for super-frames, and for everything without a ring */
+	int tx_fd;   /* for super-frames, and for everything without a ring */
 	int ring_fd; /* has the send ring; -1 = none */
 	bool direct; /* both send past the queueing discipline */
 	uint8_t *tx_ring;
-	uint32_t tx_slot, tx_slots; /* bytes of a slot, and how many there are */
+	uint32_t tx_slot, tx_slots;   /* bytes of a slot, and how many there are */
 	uint32_t tx_block, tx_blocks; /* the same of blocks */
-	uint32_t tx_next; /* slot to fill */
+	uint32_t tx_next;             /* slot to fill */
 	struct mmsghdr out_msg[BATCH_MAX];
 	struct wire wire[BATCH_MAX];
 	const struct txq_entry *out[BATCH_MAX];

@@ -27,7 +27,7 @@ struct model_vlans {
 	uint64_t member[VLAN_N / 64];
 	uint64_t untagged[VLAN_N / 64];
 	uint8_t state[VLAN_N]; /* enum port_state; forwarding where it is no member */
-	uint16_t pvid; /* 0 = none */
+	uint16_t pvid;         /* 0 = none */
 };
 
 struct model_port {
@@ -117,8 +117,11 @@ int model_fdb_del(struct model *m, uint64_t mac, uint16_t vid);
  */
 void model_follow(struct model *wanted, const struct model *actual);
 
-/* Adds entries that survived outside the configuration, in a VLAN that their port had left, and are
- * back: they roamed to a member, or (@rejoined) their port is a new member in @wanted. 0 or -ENOMEM. */
+/*
+ * Adds entries that survived outside the configuration, in a VLAN that their port had left, and are
+ * back: they roamed to a member, or (@rejoined) their port is a new member in @wanted. 0 or
+ * -ENOMEM.
+ */
 int model_adopt(struct model *wanted, const struct model *actual, bool rejoined);
 
 /*

@@ -69,7 +69,8 @@ static const char *port_name(unsigned port, char text[8])
 static void say_bytes(struct run *r, const uint8_t *bytes, uint32_t len)
 {
 	for (uint32_t i = 0; i < len && i < 34; i++)
-		run_say(r, "%s%02x", i == 6 || i == 12 || (i > 12 && i % 4 == 2) ? " " : "", bytes[i]);
+		run_say(r, "%s%02x", i == 6 || i == 12 || (i > 12 && i % 4 == 2) ? " " : "",
+			bytes[i]);
 	run_say(r, "%s (%u bytes)\n", len > 34 ? "..." : "", len);
 }
 
@@ -82,7 +83,8 @@ static void say_receivers(struct run *r, const struct side *s, const struct fram
 		const struct got *g = &s->got[i];
 		int64_t serial = frame_serial(s->bytes + g->at, g->len);
 
-		if (serial == f->serial || (serial < 4096 && serial == (f->serial & 0xfff) && f->payload < 6))
+		if (serial == f->serial ||
+		    (serial < 4096 && serial == (f->serial & 0xfff) && f->payload < 6))
 			run_say(r, " %s(%u)", port_name(g->port, name), g->len);
 	}
 	run_say(r, "\n");
@@ -97,8 +99,8 @@ static void say_got(struct run *r, const char *what, const struct view *v)
 	say_bytes(r, v->bytes, v->got->len);
 }
 
-static void report_frames(struct run *r, const struct side *b, const struct frame *const *frames, unsigned n,
-			  const struct view *mine, const struct view *other)
+static void report_frames(struct run *r, const struct side *b, const struct frame *const *frames,
+			  unsigned n, const struct view *mine, const struct view *other)
 {
 	char text[256];
 
@@ -114,7 +116,8 @@ static void report_frames(struct run *r, const struct side *b, const struct fram
 	}
 }
 
-bool compare_frames(struct run *r, const struct side *b, const struct frame *const *frames, unsigned n)
+bool compare_frames(struct run *r, const struct side *b, const struct frame *const *frames,
+		    unsigned n)
 {
 	static struct view mine[GOT_MAX], other[GOT_MAX];
 	bool host = b->program->host;
@@ -126,7 +129,8 @@ bool compare_frames(struct run *r, const struct side *b, const struct frame *con
 	for (unsigned i = 0; i < n_mine || i < n_other; i++) {
 		if (i < n_mine && i < n_other && same_frame(&mine[i], &other[i]))
 			continue;
-		report_frames(r, b, frames, n, i < n_mine ? &mine[i] : NULL, i < n_other ? &other[i] : NULL);
+		report_frames(r, b, frames, n, i < n_mine ? &mine[i] : NULL,
+			      i < n_other ? &other[i] : NULL);
 		return false;
 	}
 	return true;
@@ -140,12 +144,14 @@ static void say_entry(struct run *r, const struct side *s, const struct entry *e
 	uint8_t mac[6];
 
 	mac_bytes(e->mac, mac);
-	run_say(r, "  only %s has %02x:%02x:%02x:%02x:%02x:%02x", s->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	run_say(r, "  only %s has %02x:%02x:%02x:%02x:%02x:%02x", s->name, mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
 	if (e->vid)
 		run_say(r, " vlan %u", e->vid);
 	run_say(r, e->port ? " dev p%u" : " dev br0", e->port);
 	run_say(r, " %s%s%s%s\n", kinds[e->flags & 3], e->flags & WITH_STICKY ? " sticky" : "",
-		e->flags & WITH_EXT_LEARN ? " extern_learn" : "", e->flags & WITH_LOCKED ? " locked" : "");
+		e->flags & WITH_EXT_LEARN ? " extern_learn" : "",
+		e->flags & WITH_LOCKED ? " locked" : "");
 }
 
 static bool same_entry(const struct entry *a, const struct entry *b)
@@ -157,7 +163,8 @@ static bool same_entry(const struct entry *a, const struct entry *b)
 static bool compare_fdb(struct run *r, struct side *b, bool report)
 {
 	static struct entry mine[ENTRIES_MAX], other[ENTRIES_MAX];
-	int n_mine = side_fdb(r->side[0], mine, ENTRIES_MAX), n_other = side_fdb(b, other, ENTRIES_MAX);
+	int n_mine = side_fdb(r->side[0], mine, ENTRIES_MAX),
+	    n_other = side_fdb(b, other, ENTRIES_MAX);
 	int i = 0, j = 0;
 	bool same = n_mine >= 0 && n_other >= 0;
 
@@ -165,8 +172,8 @@ static bool compare_fdb(struct run *r, struct side *b, bool report)
 		run_say(r, "a table cannot be read: %d, %d\n", n_mine, n_other);
 	while (i < n_mine || j < n_other) {
 		bool both = i < n_mine && j < n_other;
-		bool first = both ? mine[i].mac < other[j].mac ||
-					    (mine[i].mac == other[j].mac && mine[i].vid <= other[j].vid)
+		bool first = both ? mine[i].mac < other[j].mac || (mine[i].mac == other[j].mac &&
+								   mine[i].vid <= other[j].vid)
 				  : i < n_mine;
 
 		if (both && same_entry(&mine[i], &other[j])) {
@@ -189,8 +196,10 @@ static void say_vlan(struct run *r, const struct side *s, const struct vlan_entr
 {
 	char name[8];
 
-	run_say(r, "  only %s has %s in VLAN %u%s%s, state %u\n", s->name, e->port ? port_name(e->port, name) : "br0",
-		e->vid, e->flags & VLAN_PVID ? " PVID" : "", e->flags & VLAN_UNTAGGED ? " untagged" : "", e->state);
+	run_say(r, "  only %s has %s in VLAN %u%s%s, state %u\n", s->name,
+		e->port ? port_name(e->port, name) : "br0", e->vid,
+		e->flags & VLAN_PVID ? " PVID" : "", e->flags & VLAN_UNTAGGED ? " untagged" : "",
+		e->state);
 }
 
 /* Walks two sorted lists. */
@@ -206,8 +215,12 @@ static bool compare_vlans(struct run *r, struct side *b, bool report)
 	if (report && !same)
 		run_say(r, "VLANs cannot be read: %d, %d\n", r->n_vlans, n_other);
 	while (i < r->n_vlans || j < n_other) {
-		const struct vlan_entry *x = i < r->n_vlans ? &mine[i] : NULL, *y = j < n_other ? &other[j] : NULL;
-		int order = !x ? 1 : !y ? -1 : x->port != y->port ? x->port - y->port : x->vid - y->vid;
+		const struct vlan_entry *x = i < r->n_vlans ? &mine[i] : NULL,
+					*y = j < n_other ? &other[j] : NULL;
+		int order = !x                   ? 1
+			    : !y                 ? -1
+			    : x->port != y->port ? x->port - y->port
+						 : x->vid - y->vid;
 
 		i += order <= 0;
 		j += order >= 0;
@@ -232,13 +245,17 @@ static bool compare_ports(struct run *r, struct side *b, bool report)
 		run_say(r, "the ports cannot be read: %d, %d\n", error, error2);
 	for (unsigned i = 1; i <= b->program->n_ports && !error && !error2; i++) {
 		if (mine[i].attached == other[i].attached &&
-		    (!mine[i].attached || (mine[i].state == other[i].state && mine[i].mtu == other[i].mtu)))
+		    (!mine[i].attached ||
+		     (mine[i].state == other[i].state && mine[i].mtu == other[i].mtu)))
 			continue;
 		same = false;
 		if (report)
-			run_say(r, "  p%u: %s has %s, state %d, MTU %u; %s has %s, state %d, MTU %u\n", i,
-				r->side[0]->name, mine[i].attached ? "it" : "no such port", mine[i].state, mine[i].mtu,
-				b->name, other[i].attached ? "it" : "no such port", other[i].state, other[i].mtu);
+			run_say(r,
+				"  p%u: %s has %s, state %d, MTU %u; %s has %s, state %d, MTU %u\n",
+				i, r->side[0]->name, mine[i].attached ? "it" : "no such port",
+				mine[i].state, mine[i].mtu, b->name,
+				other[i].attached ? "it" : "no such port", other[i].state,
+				other[i].mtu);
 	}
 	return same;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The differential test: the same random programs on a kernel bridge and on uswitch. See README.md. */
+/*
+ * The differential test: the same random programs on a kernel bridge and on uswitch. See README.md.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -24,13 +26,20 @@ struct options {
 };
 
 static const struct option long_options[] = {
-	{ "seed", required_argument, NULL, 's' },     { "programs", required_argument, NULL, 'p' },
-	{ "frames", required_argument, NULL, 'f' },   { "sides", required_argument, NULL, 'S' },
-	{ "only", required_argument, NULL, 'o' },     { "ignore", required_argument, NULL, 'i' },
-	{ "uswitch", required_argument, NULL, 'u' },  { "careful", no_argument, NULL, 'c' },
-	{ "no-ageing", no_argument, NULL, 'a' },      { "no-host", no_argument, NULL, 'H' },
-	{ "print", no_argument, NULL, 'P' },	      { "self-test", no_argument, NULL, 't' },
-	{ "vlans", no_argument, NULL, 'v' },	      { "help", no_argument, NULL, 'h' },
+	{ "seed", required_argument, NULL, 's' },
+	{ "programs", required_argument, NULL, 'p' },
+	{ "frames", required_argument, NULL, 'f' },
+	{ "sides", required_argument, NULL, 'S' },
+	{ "only", required_argument, NULL, 'o' },
+	{ "ignore", required_argument, NULL, 'i' },
+	{ "uswitch", required_argument, NULL, 'u' },
+	{ "careful", no_argument, NULL, 'c' },
+	{ "no-ageing", no_argument, NULL, 'a' },
+	{ "no-host", no_argument, NULL, 'H' },
+	{ "print", no_argument, NULL, 'P' },
+	{ "self-test", no_argument, NULL, 't' },
+	{ "vlans", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -55,20 +64,47 @@ static bool read_options(int argc, char **argv, struct options *o)
 
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
 		switch (c) {
-		case 's': o->seed = strtoull(optarg, NULL, 0); break;
-		case 'p': o->programs = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'f': o->frames = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'S': o->sides = optarg; break;
-		case 'o': o->only = optarg; break;
-		case 'i': o->ignore = optarg; break;
-		case 'u': o->uswitch = optarg; break;
-		case 'c': o->careful = true; break;
-		case 'a': o->no_ageing = true; break;
-		case 'H': o->no_host = true; break;
-		case 'v': o->vlans = true; break;
-		case 'P': o->print = true; break;
-		case 't': o->self_test = true; break;
-		default: return false;
+		case 's':
+			o->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'p':
+			o->programs = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'f':
+			o->frames = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'S':
+			o->sides = optarg;
+			break;
+		case 'o':
+			o->only = optarg;
+			break;
+		case 'i':
+			o->ignore = optarg;
+			break;
+		case 'u':
+			o->uswitch = optarg;
+			break;
+		case 'c':
+			o->careful = true;
+			break;
+		case 'a':
+			o->no_ageing = true;
+			break;
+		case 'H':
+			o->no_host = true;
+			break;
+		case 'v':
+			o->vlans = true;
+			break;
+		case 'P':
+			o->print = true;
+			break;
+		case 't':
+			o->self_test = true;
+			break;
+		default:
+			return false;
 		}
 	}
 	return optind == argc;
@@ -158,8 +194,9 @@ static void print_units(const struct program *p, const bool *skip, unsigned most
 			printf("  ...\n");
 			return;
 		}
-		printf("  %4u  %s\n", i, u->is_frame ? frame_print(&u->frame, text, sizeof(text))
-						     : command_print(&u->command, text, sizeof(text)));
+		printf("  %4u  %s\n", i,
+		       u->is_frame ? frame_print(&u->frame, text, sizeof(text))
+				   : command_print(&u->command, text, sizeof(text)));
 	}
 }
 
@@ -230,16 +267,21 @@ static void report(struct run *r, const struct options *o, const struct program 
 	if (!o->only && run_program(r, p, skip) == RUN_DIFFERENT)
 		printf("the same, with %u of %u units:\n%s", left, p->n_units, r->report);
 	print_units(p, skip, SHOWN_UNITS);
-	printf("replay with: diff --sides %s --frames %u%s%s%s --programs 1 --seed %llu --only ", o->sides, o->frames,
-	       o->no_ageing ? " --no-ageing" : "", o->no_host ? " --no-host" : "", o->vlans ? " --vlans" : "",
+	printf("replay with: diff --sides %s --frames %u%s%s%s --programs 1 --seed %llu --only ",
+	       o->sides, o->frames, o->no_ageing ? " --no-ageing" : "",
+	       o->no_host ? " --no-host" : "", o->vlans ? " --vlans" : "",
 	       (unsigned long long)p->seed);
 	print_only(p, skip);
 }
 
 static enum result one_program(struct run *r, const struct options *o, uint64_t seed, bool quiet)
 {
-	struct limits limits = { .n_frames = o->frames, .taps = strstr(o->sides, "tap"), .host_port = !o->no_host,
-				 .ageing = !o->no_ageing, .vlans = o->vlans, .kernel = kernel_version() };
+	struct limits limits = { .n_frames = o->frames,
+				 .taps = strstr(o->sides, "tap"),
+				 .host_port = !o->no_host,
+				 .ageing = !o->no_ageing,
+				 .vlans = o->vlans,
+				 .kernel = kernel_version() };
 	enum result result = RUN_BROKEN;
 	struct program p;
 	bool *skip;
@@ -268,7 +310,8 @@ static enum result one_program(struct run *r, const struct options *o, uint64_t 
 
 static int run_all(struct run *r, const struct options *o)
 {
-	static const char *const why[] = { "", "they differ", "the machine is too slow", "a side is broken" };
+	static const char *const why[] = { "", "they differ", "the machine is too slow",
+					   "a side is broken" };
 	enum result result = RUN_SAME;
 	time_t start = time(NULL);
 	unsigned i = 0;
@@ -276,30 +319,60 @@ static int run_all(struct run *r, const struct options *o)
 	while (i < o->programs && result == RUN_SAME)
 		result = one_program(r, o, o->seed + i++, false);
 	if (result == RUN_SAME) {
-		printf("PASS diff%s %s programs=%u frames=%u seconds=%ld\n", o->vlans ? "-vlans" : "", o->sides, i, r->frames,
+		printf("PASS diff%s %s programs=%u frames=%u seconds=%ld\n",
+		       o->vlans ? "-vlans" : "", o->sides, i, r->frames,
 		       (long)(time(NULL) - start));
 		return 0;
 	}
-	printf("FAIL diff%s %s seed=%llu %s\n", o->vlans ? "-vlans" : "", o->sides, (unsigned long long)(o->seed + i - 1), why[result]);
+	printf("FAIL diff%s %s seed=%llu %s\n", o->vlans ? "-vlans" : "", o->sides,
+	       (unsigned long long)(o->seed + i - 1), why[result]);
 	return 1;
 }
 
-/* Two kernel bridges must be equal; with commands that contain one of these ignored by the second they must not. */
+/*
+ * Two kernel bridges must be equal; with commands that contain one of these ignored by the second
+ * they must not.
+ */
 static int self_test(struct run *r, struct options *o)
 {
 	static const char *const ignored[] = {
-		" learning ",  " flood ",    " mcast_flood ", " bcast_flood ", " hairpin ",	 " isolated ",
-		" locked ",    " mab ",	     " state ",	      " backup_port ", "p1 group_fwd_mask", "set group_fwd_mask",
-		" dynamic",    " static",    " local",	      " sticky",       " extern_learn",	 "fdb del",
-		"fdb flush",   " mtu ",	     " address ",     " promisc ",     "no_linklocal_learn", "fdb_max_learned",
-		"ageing_time 64cs", "ageing_time 0", "link del",
+		" learning ",
+		" flood ",
+		" mcast_flood ",
+		" bcast_flood ",
+		" hairpin ",
+		" isolated ",
+		" locked ",
+		" mab ",
+		" state ",
+		" backup_port ",
+		"p1 group_fwd_mask",
+		"set group_fwd_mask",
+		" dynamic",
+		" static",
+		" local",
+		" sticky",
+		" extern_learn",
+		"fdb del",
+		"fdb flush",
+		" mtu ",
+		" address ",
+		" promisc ",
+		"no_linklocal_learn",
+		"fdb_max_learned",
+		"ageing_time 64cs",
+		"ageing_time 0",
+		"link del",
 	};
 	static const char *const ignored_vlans[] = {
-		" pvid",   " untagged", "vlan add",	   "vlan del",	    "vlan set",		 "state blocking",
-		"fdb del", "fdb flush", "vlan_filtering 0", "vlan_protocol", "vlan_default_pvid", "link del",
+		" pvid",         " untagged",         "vlan add",
+		"vlan del",      "vlan set",          "state blocking",
+		"fdb del",       "fdb flush",         "vlan_filtering 0",
+		"vlan_protocol", "vlan_default_pvid", "link del",
 	};
 	const char *const *list = o->vlans ? ignored_vlans : ignored;
-	unsigned n_list = (unsigned)(o->vlans ? sizeof(ignored_vlans) : sizeof(ignored)) / sizeof(ignored[0]);
+	unsigned n_list =
+		(unsigned)(o->vlans ? sizeof(ignored_vlans) : sizeof(ignored)) / sizeof(ignored[0]);
 	int failed = run_all(r, o);
 
 	for (unsigned i = 0; i < n_list; i++) {
@@ -309,8 +382,8 @@ static int self_test(struct run *r, struct options *o)
 		r->side[r->n_sides - 1]->ignore = list[i];
 		while (n < 40 && result == RUN_SAME)
 			result = one_program(r, o, o->seed + n++, true);
-		printf("%s diff-catches \"%s\" ignored, in program %u\n", result == RUN_DIFFERENT ? "PASS" : "FAIL",
-		       list[i], n);
+		printf("%s diff-catches \"%s\" ignored, in program %u\n",
+		       result == RUN_DIFFERENT ? "PASS" : "FAIL", list[i], n);
 		failed |= result != RUN_DIFFERENT;
 	}
 	return failed;

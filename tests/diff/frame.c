@@ -14,7 +14,13 @@
 
 const struct setting settings[] = {
 	{ "ageing_time", 1, IFLA_BR_AGEING_TIME, 4, 0, 5, { 30000, 30000, 30000, 100000, 0 } },
-	{ "group_fwd_mask", 1, IFLA_BR_GROUP_FWD_MASK, 2, 0, 8, { 0, 0, 8, 0xfff8, 0x4000, 0xc008, 4, 1 } },
+	{ "group_fwd_mask",
+	  1,
+	  IFLA_BR_GROUP_FWD_MASK,
+	  2,
+	  0,
+	  8,
+	  { 0, 0, 8, 0xfff8, 0x4000, 0xc008, 4, 1 } },
 	{ "no_linklocal_learn", 1, 0, 0, 0, 2, { 0, 1 } },
 	{ "fdb_max_learned", 1, IFLA_BR_MULTI_BOOLOPT + 3, 4, 6007, 4, { 0, 0, 3, 8 } },
 	{ "state", 0, IFLA_BRPORT_STATE, 1, 0, 8, { 3, 3, 3, 3, 0, 1, 2, 4 } },
@@ -26,7 +32,13 @@ const struct setting settings[] = {
 	{ "isolated", 0, IFLA_BRPORT_ISOLATED, 1, 0, 3, { 0, 1, 1 } },
 	{ "locked", 0, IFLA_BRPORT_LOCKED, 1, 0, 3, { 0, 0, 1 } },
 	{ "mab", 0, IFLA_BRPORT_LOCKED + 1, 1, 6002, 2, { 0, 1 } },
-	{ "group_fwd_mask", 0, IFLA_BRPORT_GROUP_FWD_MASK, 2, 0, 8, { 0, 0, 1, 4, 0x4008, 0xfffd, 2, 0xffff } },
+	{ "group_fwd_mask",
+	  0,
+	  IFLA_BRPORT_GROUP_FWD_MASK,
+	  2,
+	  0,
+	  8,
+	  { 0, 0, 1, 4, 0x4008, 0xfffd, 2, 0xffff } },
 	{ "backup_port", 0, IFLA_BRPORT_BACKUP_PORT, 4, 0, 8, { 0, 0, 1, 2, 3, 4, 5, 6 } },
 	{ "priority", 0, IFLA_BRPORT_PRIORITY, 2, 0, 4, { 32, 0, 63, 64 } },
 	{ "cost", 0, IFLA_BRPORT_COST, 4, 0, 4, { 2, 1, 65535, 65536 } },
@@ -41,7 +53,8 @@ unsigned setting_find(const char *name, int bridge)
 {
 	unsigned row = 0;
 
-	while (row + 1 < n_settings && (settings[row].bridge != bridge || strcmp(settings[row].name, name)))
+	while (row + 1 < n_settings &&
+	       (settings[row].bridge != bridge || strcmp(settings[row].name, name)))
 		row++;
 	return row;
 }
@@ -130,7 +143,8 @@ char *command_print(const struct command *c, char *text, size_t size)
 		if (!c->value && !strcmp(settings[c->attr].name, "backup_port"))
 			snprintf(text, size, "link set dev %s nobackup_port", dev);
 		else
-			snprintf(text, size, "link set dev %s %s %s", dev, settings[c->attr].name, value);
+			snprintf(text, size, "link set dev %s %s %s", dev, settings[c->attr].name,
+				 value);
 		break;
 	case OP_FDB_ADD:
 	case OP_FDB_DEL:
@@ -178,8 +192,8 @@ char *frame_print(const struct frame *f, char *text, size_t size)
 	if (f->port)
 		snprintf(from, sizeof(from), "h%u", f->port);
 	for (unsigned i = 0; i < f->n_tags; i++)
-		at += (size_t)snprintf(tags + at, sizeof(tags) - at, " %04x vid %u pcp %u", f->tag[i].tpid,
-				       f->tag[i].tci & 0xfff, f->tag[i].tci >> 13);
+		at += (size_t)snprintf(tags + at, sizeof(tags) - at, " %04x vid %u pcp %u",
+				       f->tag[i].tpid, f->tag[i].tci & 0xfff, f->tag[i].tci >> 13);
 	snprintf(text, size, "frame %u from %s: %s > %s%s type %04x, %zu bytes", f->serial, from,
 		 mac_print(f->src, src), mac_print(f->dst, dst), tags, f->type, frame_len(f));
 	return text;
@@ -206,7 +220,8 @@ size_t frame_bytes(const struct frame *f, uint8_t *bytes)
 		put16(p, f->tag[i].tpid);
 		put16(p + 2, f->tag[i].tci);
 	}
-	put16(p, f->payload < SERIAL_LEN && f->type >= 0x600 ? SHORT_TYPE | (f->serial & 0xfff) : f->type);
+	put16(p, f->payload < SERIAL_LEN && f->type >= 0x600 ? SHORT_TYPE | (f->serial & 0xfff)
+							     : f->type);
 	p += 2;
 	for (unsigned i = 0; i < f->payload; i++)
 		p[i] = (uint8_t)(f->serial + i * 7);
@@ -222,10 +237,13 @@ int64_t frame_serial(const uint8_t *bytes, size_t len)
 {
 	size_t at = 12;
 
-	while (at + 4 <= len && ((bytes[at] == 0x81 && bytes[at + 1] == 0) || (bytes[at] == 0x88 && bytes[at + 1] == 0xa8)))
+	while (at + 4 <= len && ((bytes[at] == 0x81 && bytes[at + 1] == 0) ||
+				 (bytes[at] == 0x88 && bytes[at + 1] == 0xa8)))
 		at += 4;
-	if (at + 2 + SERIAL_LEN <= len && bytes[at + 2] == MAGIC >> 8 && bytes[at + 3] == (MAGIC & 0xff))
-		return (int64_t)bytes[at + 4] << 24 | bytes[at + 5] << 16 | bytes[at + 6] << 8 | bytes[at + 7];
+	if (at + 2 + SERIAL_LEN <= len && bytes[at + 2] == MAGIC >> 8 &&
+	    bytes[at + 3] == (MAGIC & 0xff))
+		return (int64_t)bytes[at + 4] << 24 | bytes[at + 5] << 16 | bytes[at + 6] << 8 |
+		       bytes[at + 7];
 	if (at + 2 <= len && bytes[at] >> 4 == SHORT_TYPE >> 12)
 		return (bytes[at] & 15) << 8 | bytes[at + 1];
 	return -1;

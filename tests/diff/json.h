@@ -2,9 +2,9 @@
 /*
  * json: finds its way in a line of JSON that a program of ours wrote, without building a tree.
  *
- * A value is a pointer to its first character in the line, which the caller keeps. The surprising rule: NULL is a value
- * too, a missing one, and every function takes it and passes it on, so chains need one check at the end. Nothing is
- * validated; a cut line yields NULL.
+ * A value is a pointer to its first character in the line, which the caller keeps. The surprising
+ * rule: NULL is a value too, a missing one, and every function takes it and passes it on, so chains
+ * need one check at the end. Nothing is validated; a cut line yields NULL.
  */
 #ifndef TESTS_DIFF_JSON_H
 #define TESTS_DIFF_JSON_H

@@ -24,7 +24,10 @@ int kernel_start(struct side *s)
 	if (error)
 		return error;
 	index = s->index_p[0] = s->index_h[0] = (int)if_nametoindex("br0");
-	/* Kernels without VLAN filtering refuse this, and have no VLANs to be rid of: KNOWN_VLAN_LOCAL. */
+	/*
+	 * Kernels without VLAN filtering refuse this, and have no VLANs to be rid of:
+	 * KNOWN_VLAN_LOCAL.
+	 */
 	if (!s->program->vlans)
 		nl_bridge_set(&s->nl, index, IFLA_BR_VLAN_DEFAULT_PVID, &no_pvid, sizeof(no_pvid));
 	for (unsigned i = 1; i <= s->program->n_ports && !error; i++)
@@ -42,14 +45,16 @@ void kernel_stop(struct side *s)
 static int set(struct side *s, const struct command *c)
 {
 	const struct setting *row = &settings[c->attr];
-	struct br_boolopt_multi bit = { .optval = (uint32_t)c->value << row->attr, .optmask = 1u << row->attr };
+	struct br_boolopt_multi bit = { .optval = (uint32_t)c->value << row->attr,
+					.optmask = 1u << row->attr };
 	int index = s->index_p[c->port];
 	uint64_t value = c->value;
 
 	if (row->bridge && row->attr == IFLA_BR_VLAN_PROTOCOL)
 		value = htons((uint16_t)value);
 	if (!row->size)
-		return nl_bridge_set(&s->nl, s->index_p[0], IFLA_BR_MULTI_BOOLOPT, &bit, sizeof(bit));
+		return nl_bridge_set(&s->nl, s->index_p[0], IFLA_BR_MULTI_BOOLOPT, &bit,
+				     sizeof(bit));
 	if (row->bridge)
 		return nl_bridge_set(&s->nl, s->index_p[0], row->attr, &value, row->size);
 	if (row->attr == IFLA_BRPORT_BACKUP_PORT)
@@ -65,13 +70,14 @@ static int fdb_change(struct side *s, const struct command *c)
 	uint8_t flags = c->port ? NTF_MASTER : NTF_SELF;
 
 	if (c->op == OP_FDB_DEL)
-		return nl_fdb(&s->nl, RTM_DELNEIGH, s->index_p[c->port], c->mac, c->vid, NUD_PERMANENT, flags, 0);
+		return nl_fdb(&s->nl, RTM_DELNEIGH, s->index_p[c->port], c->mac, c->vid,
+			      NUD_PERMANENT, flags, 0);
 	if (c->flags & WITH_STICKY)
 		flags |= NTF_STICKY;
 	if (c->flags & WITH_EXT_LEARN)
 		flags |= NTF_EXT_LEARNED;
-	return nl_fdb(&s->nl, RTM_NEWNEIGH, s->index_p[c->port], c->mac, c->vid, states[c->flags & 3], flags,
-		      modes[c->mode]);
+	return nl_fdb(&s->nl, RTM_NEWNEIGH, s->index_p[c->port], c->mac, c->vid,
+		      states[c->flags & 3], flags, modes[c->mode]);
 }
 
 static int flush(struct side *s, const struct command *c)
@@ -89,8 +95,8 @@ static int vlan_change(struct side *s, const struct command *c)
 
 	if (c->op == OP_VLAN_SET)
 		return nl_vlan_state(&s->nl, index, c->vid, (uint8_t)c->value);
-	return nl_vlan(&s->nl, c->op == OP_VLAN_ADD ? RTM_SETLINK : RTM_DELLINK, index, !c->port, c->vid,
-		       c->vid_last, flags);
+	return nl_vlan(&s->nl, c->op == OP_VLAN_ADD ? RTM_SETLINK : RTM_DELLINK, index, !c->port,
+		       c->vid, c->vid_last, flags);
 }
 
 static int execute(struct side *s, const struct command *c)
@@ -127,7 +133,10 @@ int kernel_command(struct side *s, const struct command *c)
 {
 	int answer = execute(s, c);
 
-	/* A value that netlink's policy refuses is "out of range", one that the bridge refuses is "invalid". */
+	/*
+	 * A value that netlink's policy refuses is "out of range", one that the bridge refuses is
+	 * "invalid".
+	 */
 	return answer == -ERANGE ? -EINVAL : answer;
 }
 
@@ -138,12 +147,15 @@ struct dump {
 	bool stale;
 };
 
-static void read_neigh(const struct nlmsghdr *msg, const struct side *s, struct entry *e, bool *ours)
+static void read_neigh(const struct nlmsghdr *msg, const struct side *s, struct entry *e,
+		       bool *ours)
 {
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(msg);
 	const struct nlattr *attr;
 
-	e->flags = nd->ndm_state & NUD_PERMANENT ? KIND_LOCAL : nd->ndm_state & NUD_NOARP ? KIND_STATIC : KIND_DYNAMIC;
+	e->flags = nd->ndm_state & NUD_PERMANENT ? KIND_LOCAL
+		   : nd->ndm_state & NUD_NOARP   ? KIND_STATIC
+						 : KIND_DYNAMIC;
 	e->flags |= nd->ndm_flags & NTF_STICKY ? WITH_STICKY : 0;
 	e->flags |= nd->ndm_flags & NTF_EXT_LEARNED ? WITH_EXT_LEARN : 0;
 	for (unsigned i = 0; i <= PORTS; i++)
@@ -170,7 +182,8 @@ static int add_entry(const struct nlmsghdr *msg, void *ctx)
 	read_neigh(msg, d->s, &e, &ours);
 	if (ours && d->n < d->max)
 		d->entries[d->n++] = e;
-	d->stale |= ours && ((const struct ndmsg *)mnl_nlmsg_get_payload(msg))->ndm_state & NUD_STALE;
+	d->stale |=
+		ours && ((const struct ndmsg *)mnl_nlmsg_get_payload(msg))->ndm_state & NUD_STALE;
 	return MNL_CB_OK;
 }
 
@@ -181,7 +194,10 @@ int kernel_fdb(struct side *s, struct entry *entries, unsigned max)
 
 	if (error)
 		return error;
-	/* An entry that is over age goes on working until the kernel's collector has come by: wait for it. */
+	/*
+	 * An entry that is over age goes on working until the kernel's collector has come by: wait
+	 * for it.
+	 */
 	return d.stale ? -EAGAIN : (int)d.n;
 }
 
@@ -244,7 +260,8 @@ int kernel_ports(struct side *s, struct port_state ports[PORTS + 1])
 		struct nl_link link;
 
 		error = nl_link(&s->nl, s->index_p[i], &link);
-		ports[i] = (struct port_state){ .attached = link.master == s->index_p[0], .state = link.state,
+		ports[i] = (struct port_state){ .attached = link.master == s->index_p[0],
+						.state = link.state,
 						.mtu = link.mtu };
 	}
 	return error;

@@ -60,7 +60,8 @@ static struct nlmsghdr *start(struct nl *nl, uint16_t type, uint16_t flags)
 	return msg;
 }
 
-static struct nlmsghdr *start_link(struct nl *nl, uint16_t type, uint16_t flags, uint8_t family, int index)
+static struct nlmsghdr *start_link(struct nl *nl, uint16_t type, uint16_t flags, uint8_t family,
+				   int index)
 {
 	struct nlmsghdr *msg = start(nl, type, flags);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
@@ -202,8 +203,8 @@ int nl_port_set(struct nl *nl, int index, uint16_t attr, const void *value, size
 	return request(nl, msg);
 }
 
-int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t vid, uint16_t state, uint8_t flags,
-	   uint16_t mode)
+int nl_fdb(struct nl *nl, uint16_t type, int index, uint64_t mac, uint16_t vid, uint16_t state,
+	   uint8_t flags, uint16_t mode)
 {
 	struct nlmsghdr *msg = start(nl, type, mode);
 	struct ndmsg *nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
@@ -232,7 +233,8 @@ int nl_fdb_flush(struct nl *nl, int index, uint16_t vid)
 	return request(nl, msg);
 }
 
-int nl_vlan(struct nl *nl, uint16_t type, int index, bool self, uint16_t first, uint16_t last, uint16_t flags)
+int nl_vlan(struct nl *nl, uint16_t type, int index, bool self, uint16_t first, uint16_t last,
+	    uint16_t flags)
 {
 	struct nlmsghdr *msg = start_link(nl, type, 0, AF_BRIDGE, index);
 	struct nlattr *nest = mnl_attr_nest_start(msg, IFLA_AF_SPEC);

@@ -23,7 +23,8 @@ struct maker {
 	unsigned room, batch;
 	uint32_t serial;
 	bool attached[PORTS + 1], carrier[PORTS + 1], admin[PORTS + 1];
-	bool promisc, limited; /* fdb_max_learned is on: what is learned depends on the order of frames */
+	bool promisc,
+		limited; /* fdb_max_learned is on: what is learned depends on the order of frames */
 	uint16_t mtu[PORTS + 1], far_mtu[PORTS + 1];
 	uint64_t mac[PORTS + 1];
 	unsigned batch_from; /* first unit of the current batch */
@@ -162,7 +163,8 @@ static void tags(struct maker *m, struct frame *f)
 
 static uint16_t ethertype(struct maker *m)
 {
-	static const uint16_t types[] = { 0x0800, 0x0806, 0x86dd, 0x8808, 0x9100, 0x88cc, 0x888e, 0x0026, 0x0600 };
+	static const uint16_t types[] = { 0x0800, 0x0806, 0x86dd, 0x8808, 0x9100,
+					  0x88cc, 0x888e, 0x0026, 0x0600 };
 
 	return percent(m, 60) ? 0x88b5 : types[below(m, sizeof(types) / sizeof(types[0]))];
 }
@@ -183,13 +185,16 @@ static uint16_t payload(struct maker *m, const struct frame *f)
 	return (uint16_t)(m->mtu[port] - 3 + below(m, 16) - (below(m, 2) ? 4u * f->n_tags : 0));
 }
 
-/* Whether @f may share a batch with frames of other ports: no order between them changes anything. */
+/*
+ * Whether @f may share a batch with frames of other ports: no order between them changes anything.
+ */
 static bool independent(const struct maker *m, const struct frame *f)
 {
 	for (unsigned i = m->batch_from; i < m->p->n_units; i++) {
 		const struct frame *g = &m->p->unit[i].frame;
 
-		if (g->port != f->port && (m->limited || g->src == f->src || g->src == f->dst || g->dst == f->src))
+		if (g->port != f->port &&
+		    (m->limited || g->src == f->src || g->src == f->dst || g->dst == f->src))
 			return false;
 	}
 	return true;
@@ -354,7 +359,9 @@ static int vlan_change(struct maker *m)
 /* VLAN filtering is on at first, with some VLANs. */
 static int first_vlans(struct maker *m)
 {
-	struct command on = { .op = OP_BRIDGE_SET, .attr = setting_find("vlan_filtering", 1), .value = 1 };
+	struct command on = { .op = OP_BRIDGE_SET,
+			      .attr = setting_find("vlan_filtering", 1),
+			      .value = 1 };
 	int error = command(m, &on);
 
 	if (percent(m, 40))
@@ -364,7 +371,8 @@ static int first_vlans(struct maker *m)
 			struct command c = { .op = OP_VLAN_ADD, .port = port, .vid = vlan(m) };
 
 			c.vid_last = c.vid;
-			c.flags = (percent(m, 40) ? VLAN_UNTAGGED : 0) | (percent(m, 40) ? VLAN_PVID : 0);
+			c.flags = (percent(m, 40) ? VLAN_UNTAGGED : 0) |
+				  (percent(m, 40) ? VLAN_PVID : 0);
 			error |= command(m, &c);
 		}
 	return error ? -ENOMEM : 0;
@@ -402,7 +410,8 @@ static int interface_change(struct maker *m)
 	struct command c = { .port = port };
 	unsigned kind = below(m, 100);
 
-	if (!m->limits->taps && (kind < 30 || (kind < 60 && !m->carrier[port]))) { /* a TAP is its own far end */
+	if (!m->limits->taps &&
+	    (kind < 30 || (kind < 60 && !m->carrier[port]))) { /* a TAP is its own far end */
 		c.op = OP_CARRIER;
 		c.value = m->carrier[port] = !m->carrier[port];
 	} else if (kind < 45 || !m->admin[port]) {
@@ -427,11 +436,15 @@ static int interface_change(struct maker *m)
 	return command(m, &c);
 }
 
-/* Known stations, half of them heard again at half the ageing time, and what is left at 1.25 times. */
+/*
+ * Known stations, half of them heard again at half the ageing time, and what is left at 1.25 times.
+ */
 static int ageing_episode(struct maker *m)
 {
 	struct command flush = { .op = OP_FDB_FLUSH };
-	struct command age = { .op = OP_BRIDGE_SET, .attr = setting_find("ageing_time", 1), .value = AGEING_MS / 10 };
+	struct command age = { .op = OP_BRIDGE_SET,
+			       .attr = setting_find("ageing_time", 1),
+			       .value = AGEING_MS / 10 };
 	struct command half = { .op = OP_WAIT, .value = AGEING_MS / 2 };
 	struct command rest = { .op = OP_WAIT, .value = AGEING_MS * 3 / 4 };
 	struct command normal = { .op = OP_BRIDGE_SET, .attr = age.attr, .value = 30000 };

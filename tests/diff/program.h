@@ -2,13 +2,14 @@
 /*
  * program: one random program of commands and frames, as plain data.
  *
- * A program is a list of units; a unit is a command or a frame. Frames with the same batch number are sent together.
- * The surprising rule: a program depends on nothing but its seed and `struct limits`, never on what a switch answered,
- * so the same seed gives the same program on every side, and any subset of its units is a program too; that is what
- * makes shrinking and replaying trivial. Made by program_make(), run by run.c.
+ * A program is a list of units; a unit is a command or a frame. Frames with the same batch number
+ * are sent together. The surprising rule: a program depends on nothing but its seed and `struct
+ * limits`, never on what a switch answered, so the same seed gives the same program on every side,
+ * and any subset of its units is a program too; that is what makes shrinking and replaying trivial.
+ * Made by program_make(), run by run.c.
  *
- * To add a kind of command: a value of `enum op`, its words in command_print(), its netlink message in kernel.c, and
- * a case in the generator. uswitch needs nothing: it is given the words.
+ * To add a kind of command: a value of `enum op`, its words in command_print(), its netlink message
+ * in kernel.c, and a case in the generator. uswitch needs nothing: it is given the words.
  */
 #ifndef TESTS_DIFF_PROGRAM_H
 #define TESTS_DIFF_PROGRAM_H
@@ -17,10 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PORTS 6u        /* most ports of a program; port 0 is the host's br0 */
-#define BATCH 24u       /* most frames sent together */
+#define PORTS 6u  /* most ports of a program; port 0 is the host's br0 */
+#define BATCH 24u /* most frames sent together */
 #define FRAME_ROOM 9300u
-#define AGEING_MS 640u  /* the short ageing time of the ageing episodes */
+#define AGEING_MS 640u /* the short ageing time of the ageing episodes */
 
 #define HOST_MAC 0x0200000000f0ull /* of br0; port N has PORT_MAC + N unless a command changes it */
 #define PORT_MAC 0x020000000100ull
@@ -34,19 +35,19 @@ enum op {
 	OP_VLAN_ADD,   /* port (0 = br0), vid, vid_last, flags */
 	OP_VLAN_DEL,   /* port, vid, vid_last */
 	OP_VLAN_SET,   /* port, vid, value: its state */
-	OP_PORT_ADD,   /* port; what follows up to OP_PROMISC happens outside of uswitch, but for add and del */
-	OP_PORT_DEL,   /* port */
-	OP_CARRIER,    /* port, value: the far end is taken down or up */
-	OP_ADMIN,      /* port, value: the port's own interface is taken down or up */
-	OP_MAC,        /* port (0 = br0), mac */
-	OP_MTU,        /* port, value */
-	OP_PROMISC,    /* value: br0 promiscuous */
-	OP_WAIT,       /* value: ms */
+	OP_PORT_ADD, /* port; from here to OP_PROMISC outside of uswitch, but for add and del */
+	OP_PORT_DEL, /* port */
+	OP_CARRIER,  /* port, value: the far end is taken down or up */
+	OP_ADMIN,    /* port, value: the port's own interface is taken down or up */
+	OP_MAC,      /* port (0 = br0), mac */
+	OP_MTU,      /* port, value */
+	OP_PROMISC,  /* value: br0 promiscuous */
+	OP_WAIT,     /* value: ms */
 };
 
 enum fdb_kind { KIND_DYNAMIC, KIND_STATIC, KIND_LOCAL };
 enum { WITH_STICKY = 4, WITH_EXT_LEARN = 8, WITH_LOCKED = 16 }; /* beside enum fdb_kind in flags */
-enum { VLAN_PVID = 1, VLAN_UNTAGGED = 2 }; /* flags of OP_VLAN_ADD */
+enum { VLAN_PVID = 1, VLAN_UNTAGGED = 2 };                      /* flags of OP_VLAN_ADD */
 enum mode { MODE_ADD, MODE_APPEND, MODE_REPLACE };
 
 struct command {
@@ -96,8 +97,8 @@ struct limits {
 struct program {
 	uint64_t seed;
 	unsigned n_ports;
-	bool host;                   /* with br0 as a port */
-	bool taps;                   /* hosts' ends have the ports' MTU, for they may be the same */
+	bool host; /* with br0 as a port */
+	bool taps; /* hosts' ends have the ports' MTU, for they may be the same */
 	bool vlans;
 	uint16_t mtu[PORTS + 1];     /* of the ports, at the start */
 	uint16_t far_mtu[PORTS + 1]; /* of the hosts' ends */
@@ -108,10 +109,10 @@ struct program {
 /* A setting that programs change: its keyword, netlink attribute and the values worth trying. */
 struct setting {
 	const char *name;
-	int bridge;          /* 1: of the bridge, 0: of a port */
-	uint16_t attr;       /* IFLA_BR_* or IFLA_BRPORT_* */
-	uint8_t size;        /* bytes of the netlink value; 0 = a bit of IFLA_BR_MULTI_BOOLOPT, numbered attr */
-	uint16_t kernel;     /* first version that has it, 6007 = 6.7; 0 = all */
+	int bridge;    /* 1: of the bridge, 0: of a port */
+	uint16_t attr; /* IFLA_BR_* or IFLA_BRPORT_* */
+	uint8_t size; /* bytes of the netlink value; 0 = bit attr of IFLA_BR_MULTI_BOOLOPT */
+	uint16_t kernel; /* first version that has it, 6007 = 6.7; 0 = all */
 	uint8_t n_values;
 	uint64_t value[8];
 };

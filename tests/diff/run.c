@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#define SETTLE_MS 1500 /* until tables must be equal: what comes through netlink or by time comes later */
+#define SETTLE_MS \
+	1500 /* until tables must be equal: what comes through netlink or by time comes later */
 #define START_MS 3000
 #define SMALL_BATCH 4
 
@@ -94,9 +95,13 @@ static enum result send_frames(struct run *r, const struct frame *const *frames,
 static enum result run_batch(struct run *r, const struct program *p, const bool *skip, unsigned *at)
 {
 	const struct frame *frames[BATCH];
-	unsigned batch = p->unit[*at].batch, n = 0, most = r->careful ? 1 : r->side[0]->small ? SMALL_BATCH : BATCH;
+	unsigned batch = p->unit[*at].batch, n = 0,
+		 most = r->careful          ? 1
+			: r->side[0]->small ? SMALL_BATCH
+					    : BATCH;
 
-	while (*at < p->n_units && p->unit[*at].is_frame && p->unit[*at].batch == batch && n < most) {
+	while (*at < p->n_units && p->unit[*at].is_frame && p->unit[*at].batch == batch &&
+	       n < most) {
 		if (!skip || !skip[*at])
 			frames[n++] = &p->unit[*at].frame;
 		++*at;
@@ -115,7 +120,10 @@ static bool in_vlan(const struct run *r, uint8_t port, uint16_t vid)
 	return false;
 }
 
-/* Commands on a port that is not there are left out: in shrunken programs they would be all that differs. */
+/*
+ * Commands on a port that is not there are left out: in shrunken programs they would be all that
+ * differs.
+ */
 static bool makes_sense(const struct run *r, struct progress *g, const struct command *c)
 {
 	switch (c->op) {
@@ -126,7 +134,8 @@ static bool makes_sense(const struct run *r, struct progress *g, const struct co
 		g->attached[c->port] = c->op == OP_PORT_ADD;
 		return true;
 	case OP_PORT_SET:
-		if (!strcmp(settings[c->attr].name, "backup_port") && c->value && !g->attached[c->value])
+		if (!strcmp(settings[c->attr].name, "backup_port") && c->value &&
+		    !g->attached[c->value])
 			return false;
 		return g->attached[c->port];
 	case OP_FDB_DEL:
@@ -151,7 +160,9 @@ static bool makes_sense(const struct run *r, struct progress *g, const struct co
 	return true;
 }
 
-/* Whether ageing still goes by the plan of the program: then every age is far from the ageing time. */
+/*
+ * Whether ageing still goes by the plan of the program: then every age is far from the ageing time.
+ */
 static bool too_slow(struct progress *g, const struct command *c)
 {
 	bool ageing = c->op == OP_BRIDGE_SET && !strcmp(settings[c->attr].name, "ageing_time");
@@ -180,10 +191,11 @@ static enum result run_command(struct run *r, struct progress *g, const struct c
 		other = side_command(r->side[i], c);
 		if (other == answer || (other < 0 && answer < 0)) /* KNOWN_REASON */
 			continue;
-		run_say(r, "%s differs from %s in its answer to: %s\n", r->side[i]->name, r->side[0]->name,
-			command_print(c, text, sizeof(text)));
-		run_say(r, "  %s says %s, %s says %s\n", r->side[0]->name, answer ? strerror(-answer) : "yes",
-			r->side[i]->name, other ? strerror(-other) : "yes");
+		run_say(r, "%s differs from %s in its answer to: %s\n", r->side[i]->name,
+			r->side[0]->name, command_print(c, text, sizeof(text)));
+		run_say(r, "  %s says %s, %s says %s\n", r->side[0]->name,
+			answer ? strerror(-answer) : "yes", r->side[i]->name,
+			other ? strerror(-other) : "yes");
 		return RUN_DIFFERENT;
 	}
 	if (c->op == OP_WAIT)
@@ -212,7 +224,9 @@ static enum result run_units(struct run *r, struct progress *g, const bool *skip
 	}
 	if (result == RUN_DIFFERENT)
 		run_say(r, "  at unit %u%s%s\n", unit, p->unit[unit].is_frame ? "" : ": ",
-			p->unit[unit].is_frame ? "" : command_print(&p->unit[unit].command, text, sizeof(text)));
+			p->unit[unit].is_frame
+				? ""
+				: command_print(&p->unit[unit].command, text, sizeof(text)));
 	return result;
 }
 

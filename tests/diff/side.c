@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What is the same for every kind of side: the namespace, the interfaces, the world outside of the switch. */
+/*
+ * What is the same for every kind of side: the namespace, the interfaces, the world outside of the
+ * switch.
+ */
 #include "tests/diff/side.h"
 
 #include <errno.h>
@@ -48,8 +51,10 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Whether the kernel has drawn the consequences of the carrier; it does so a little later, and until then an
- * interface that has come up still drops what is sent. */
+/*
+ * Whether the kernel has drawn the consequences of the carrier; it does so a little later, and
+ * until then an interface that has come up still drops what is sent.
+ */
 static bool settled(struct side *s, int index)
 {
 	struct nl_link link;
@@ -66,8 +71,9 @@ static int wait_for_links(struct side *s)
 	uint64_t end = now_ms() + LINK_MS;
 
 	for (unsigned i = 0; i < 2 * PORTS + 4; i++) {
-		int index = i <= PORTS ? s->index_p[i] : i < 2 * PORTS + 2 ? s->index_h[i - PORTS - 1]
-									   : s->index_mark[i - 2 * PORTS - 2];
+		int index = i <= PORTS          ? s->index_p[i]
+			    : i < 2 * PORTS + 2 ? s->index_h[i - PORTS - 1]
+						: s->index_mark[i - 2 * PORTS - 2];
 
 		while (index && !settled(s, index)) {
 			if (now_ms() > end)
@@ -310,7 +316,8 @@ static int by_vlan(const void *left, const void *right)
 
 int side_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
 {
-	int n = s->kind == SIDE_KERNEL ? kernel_vlans(s, entries, max) : uswitch_vlans(s, entries, max);
+	int n = s->kind == SIDE_KERNEL ? kernel_vlans(s, entries, max)
+				       : uswitch_vlans(s, entries, max);
 	int kept = 0;
 
 	for (int i = 0; i < n; i++)

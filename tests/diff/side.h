@@ -2,10 +2,11 @@
 /*
  * side: one switch under comparison in a network namespace of its own.
  *
- * A side has ports p1..p6, their far ends (the "hosts") h1..h6, and br0 as the host port; all sides have the same names
- * and addresses. A side is a kernel bridge, or uswitch on the p ends of veth pairs, or uswitch on TAPs (p is h then). The
- * surprising rule: sending is complete when side_send() returns: every frame has been forwarded or dropped, whatever the
- * kind, so commands and frames never race. Opened once by diff.c, started and stopped for each program by run.c.
+ * A side has ports p1..p6, their far ends (the "hosts") h1..h6, and br0 as the host port; all sides
+ * have the same names and addresses. A side is a kernel bridge, or uswitch on the p ends of veth
+ * pairs, or uswitch on TAPs (p is h then). The surprising rule: sending is complete when
+ * side_send() returns: every frame has been forwarded or dropped, whatever the kind, so commands
+ * and frames never race. Opened once by diff.c, started and stopped for each program by run.c.
  */
 #ifndef TESTS_DIFF_SIDE_H
 #define TESTS_DIFF_SIDE_H
@@ -33,12 +34,13 @@ struct side {
 	struct nl nl;
 	int rx, tx;
 	bool small; /* the kernel gives us no big buffers: send a few frames at a time */
-	int arrival[PORTS + 1]; /* counts frames that reached a port */
+	int arrival[PORTS + 1];                     /* counts frames that reached a port */
 	int index_p[PORTS + 1], index_h[PORTS + 1]; /* [0]: br0 both times */
 	int index_mark[2];
 	uint32_t mark;
 	bool attached[PORTS + 1];
-	uint64_t counted[PORTS + 1]; /* frames that uswitch's counter of the port must have reached */
+	uint64_t counted[PORTS +
+			 1]; /* frames that uswitch's counter of the port must have reached */
 
 	const struct program *program;
 	const char *uswitch; /* the program's path */
@@ -87,11 +89,17 @@ void side_stop(struct side *s);
 /* Executes @c. Returns the switch's answer, 0 or -errno. */
 int side_command(struct side *s, const struct command *c);
 
-/* Sends @n frames in order, waits until the switch has dealt with them, and collects what the hosts got in
- * s->got. @want (NULL = unknown) is how many frames each port is expected to get: waits for them a while. */
+/*
+ * Sends @n frames in order, waits until the switch has dealt with them, and collects what the hosts
+ * got in s->got. @want (NULL = unknown) is how many frames each port is expected to get: waits for
+ * them a while.
+ */
 int side_send(struct side *s, const struct frame *const *frames, unsigned n, const unsigned *want);
 
-/* Reads the table, sorted, without what cannot be compared (known.h). Returns the number, or -errno. */
+/*
+ * Reads the table, sorted, without what cannot be compared (known.h). Returns the number, or
+ * -errno.
+ */
 int side_fdb(struct side *s, struct entry *entries, unsigned max);
 
 /* Reads which ports are in which VLANs, sorted. Returns the number, or -errno. */
@@ -123,7 +131,8 @@ int wire_open(struct side *s);
 void wire_close(struct side *s);
 int wire_bind(struct side *s); /* after the interfaces of a program exist */
 void wire_unbind(struct side *s);
-int wire_send(struct side *s, const struct frame *const *frames, unsigned n, uint64_t arrived[PORTS + 1]);
+int wire_send(struct side *s, const struct frame *const *frames, unsigned n,
+	      uint64_t arrived[PORTS + 1]);
 int wire_collect(struct side *s, const unsigned *want);
 
 #endif

@@ -38,14 +38,16 @@ static void pause_us(long us)
 
 static void exec_uswitch(struct side *s)
 {
-	const char *argv[2 * PORTS + 16] = { s->uswitch, "-n", "br0", "-S", s->socket, "--fdb-size", "4096" };
+	const char *argv[2 * PORTS + 16] = { s->uswitch, "-n",         "br0", "-S",
+					     s->socket,  "--fdb-size", "4096" };
 	char ports[PORTS][32];
 	unsigned n = 7;
 	int log = open(s->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	for (unsigned i = 0; i < s->program->n_ports; i++) {
 		if (s->kind == SIDE_TAP)
-			snprintf(ports[i], sizeof(ports[i]), "tap:p%u,mtu=%u", i + 1, s->program->mtu[i + 1]);
+			snprintf(ports[i], sizeof(ports[i]), "tap:p%u,mtu=%u", i + 1,
+				 s->program->mtu[i + 1]);
 		else
 			snprintf(ports[i], sizeof(ports[i]), "packet:p%u", i + 1);
 		argv[n++] = "-p";
@@ -119,13 +121,17 @@ static int start_process(struct side *s)
 
 /* ---- the control socket ---- */
 
-/* Sends @text and reads the line that answers it into s->line. Returns 0 or -errno of the transport. */
+/*
+ * Sends @text and reads the line that answers it into s->line. Returns 0 or -errno of the
+ * transport.
+ */
 static int ask(struct side *s, const char *text)
 {
 	struct pollfd pfd = { .fd = s->control, .events = POLLIN };
 	size_t len = 0;
 
-	if (send(s->control, text, strlen(text), MSG_NOSIGNAL) < 0 || send(s->control, "\n", 1, MSG_NOSIGNAL) < 0)
+	if (send(s->control, text, strlen(text), MSG_NOSIGNAL) < 0 ||
+	    send(s->control, "\n", 1, MSG_NOSIGNAL) < 0)
 		return -errno;
 	for (;;) {
 		ssize_t n;
@@ -157,9 +163,10 @@ static int query(struct side *s, const char *text, const char **result)
 		const char *name;
 		int number;
 	} errors[] = {
-		{ "EEXIST", EEXIST }, { "ENOENT", ENOENT },	    { "EINVAL", EINVAL }, { "EPERM", EPERM },
-		{ "ENODEV", ENODEV }, { "ENETDOWN", ENETDOWN },	    { "EBUSY", EBUSY },	  { "ERANGE", ERANGE },
-		{ "ENOSPC", ENOSPC }, { "EOPNOTSUPP", EOPNOTSUPP }, { "ELOOP", ELOOP },
+		{ "EEXIST", EEXIST },         { "ENOENT", ENOENT }, { "EINVAL", EINVAL },
+		{ "EPERM", EPERM },           { "ENODEV", ENODEV }, { "ENETDOWN", ENETDOWN },
+		{ "EBUSY", EBUSY },           { "ERANGE", ERANGE }, { "ENOSPC", ENOSPC },
+		{ "EOPNOTSUPP", EOPNOTSUPP }, { "ELOOP", ELOOP },
 	};
 	int error = ask(s, text);
 
@@ -256,7 +263,8 @@ int uswitch_wait(struct side *s, const uint64_t arrived[PORTS + 1])
 			error = query(s, text, &result);
 			if (error)
 				return error;
-			rx = json_number(json_get(json_first(json_get(result, "ports")), "rx_packets"));
+			rx = json_number(
+				json_get(json_first(json_get(result, "ports")), "rx_packets"));
 			if (rx >= s->counted[i]) {
 				s->counted[i] = rx;
 				break;
@@ -301,7 +309,9 @@ int uswitch_fdb(struct side *s, struct entry *entries, unsigned max)
 		e->mac = read_mac(json_get(row, "mac"));
 		e->vid = (uint16_t)json_number(json_get(row, "vlan"));
 		e->port = read_port(json_get(row, "ifname"));
-		e->flags = json_is(state, "permanent") ? KIND_LOCAL : json_is(state, "static") ? KIND_STATIC : KIND_DYNAMIC;
+		e->flags = json_is(state, "permanent") ? KIND_LOCAL
+			   : json_is(state, "static")  ? KIND_STATIC
+						       : KIND_DYNAMIC;
 		e->flags |= json_has(flags, "sticky") ? WITH_STICKY : 0;
 		e->flags |= json_has(flags, "extern_learn") ? WITH_EXT_LEARN : 0;
 		e->flags |= json_has(flags, "locked") ? WITH_LOCKED : 0;
@@ -311,7 +321,8 @@ int uswitch_fdb(struct side *s, struct entry *entries, unsigned max)
 
 static int state_number(const char *value)
 {
-	static const char *const words[] = { "disabled", "listening", "learning", "forwarding", "blocking" };
+	static const char *const words[] = { "disabled", "listening", "learning", "forwarding",
+					     "blocking" };
 
 	for (int i = 0; i < 5; i++)
 		if (json_is(value, words[i]))
@@ -327,9 +338,11 @@ int uswitch_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
 
 	for (port = error ? NULL : json_first(result); port; port = json_next(port))
 		for (row = json_first(json_get(port, "vlans")); row; row = json_next(row)) {
-			const char *flags = json_get(row, "flags"), *last = json_get(row, "vlanEnd");
+			const char *flags = json_get(row, "flags"),
+				   *last = json_get(row, "vlanEnd");
 			struct vlan_entry e = { .port = read_port(json_get(port, "ifname")),
-						.vid = (uint16_t)json_number(json_get(row, "vlan")) };
+						.vid = (uint16_t)json_number(
+							json_get(row, "vlan")) };
 
 			e.state = (uint8_t)state_number(json_get(row, "state"));
 			e.flags = (json_has(flags, "PVID") ? VLAN_PVID : 0) |
@@ -350,9 +363,11 @@ int uswitch_ports(struct side *s, struct port_state ports[PORTS + 1])
 		unsigned port = read_port(json_get(row, "ifname"));
 
 		if (port && port <= PORTS)
-			ports[port] = (struct port_state){ .attached = true,
-							   .state = state_number(json_get(row, "state")),
-							   .mtu = (uint32_t)json_number(json_get(row, "mtu")) };
+			ports[port] = (struct port_state){
+				.attached = true,
+				.state = state_number(json_get(row, "state")),
+				.mtu = (uint32_t)json_number(json_get(row, "mtu"))
+			};
 	}
 	return error;
 }

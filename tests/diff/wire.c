@@ -29,7 +29,9 @@ static uint64_t now_ms(void)
 
 static int bind_to(int fd, int index, uint16_t protocol)
 {
-	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_ifindex = index, .sll_protocol = htons(protocol) };
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET,
+				  .sll_ifindex = index,
+				  .sll_protocol = htons(protocol) };
 
 	return bind(fd, (struct sockaddr *)&ll, sizeof(ll)) ? -errno : 0;
 }
@@ -45,7 +47,8 @@ static int open_arrival(int index)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) ||
-	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) || bind_to(fd, index, ETH_P_ALL)) {
+	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
+	    bind_to(fd, index, ETH_P_ALL)) {
 		int error = -errno;
 
 		close(fd);
@@ -102,7 +105,8 @@ static int set_filter(struct side *s)
 	struct sock_fprog prog = { .filter = code };
 	unsigned n = 0, n_index = PORTS + 2;
 
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)(SKF_AD_OFF + SKF_AD_IFINDEX));
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 (unsigned)(SKF_AD_OFF + SKF_AD_IFINDEX));
 	for (unsigned i = 0; i < n_index; i++) {
 		int index = i <= PORTS ? s->index_h[i] : s->index_mark[1];
 
@@ -181,7 +185,9 @@ static void keep(struct side *s, int port, const uint8_t *p, uint32_t len)
 	s->n_got++;
 }
 
-/* Reads what is there. Returns how many messages, and in @marked whether the current mark was one. */
+/*
+ * Reads what is there. Returns how many messages, and in @marked whether the current mark was one.
+ */
 static int drain(struct side *s, bool *marked)
 {
 	static uint8_t room[RX_VECTOR][FRAME_ROOM + 4];
@@ -193,9 +199,12 @@ static int drain(struct side *s, bool *marked)
 
 	for (unsigned i = 0; i < RX_VECTOR; i++) {
 		iov[i] = (struct iovec){ room[i] + 4, FRAME_ROOM };
-		msg[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof(from[i]),
-						  .msg_iov = &iov[i], .msg_iovlen = 1,
-						  .msg_control = control[i], .msg_controllen = sizeof(control[i]) };
+		msg[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
+						  .msg_namelen = sizeof(from[i]),
+						  .msg_iov = &iov[i],
+						  .msg_iovlen = 1,
+						  .msg_control = control[i],
+						  .msg_controllen = sizeof(control[i]) };
 	}
 	n = recvmmsg(s->rx, msg, RX_VECTOR, 0, NULL);
 	for (int i = 0; i < n; i++) {
@@ -221,12 +230,14 @@ static int send_bytes(struct side *s, int index, uint8_t *bytes, size_t len)
 }
 
 /*
- * Sends a mark through a pair of its own and waits for it. All frames that this CPU sent before have then left their
- * first interface, since a CPU's backlog is one queue.
+ * Sends a mark through a pair of its own and waits for it. All frames that this CPU sent before
+ * have then left their first interface, since a CPU's backlog is one queue.
  */
 static int pass_mark(struct side *s)
 {
-	uint8_t bytes[60] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, MARK_TYPE >> 8, MARK_TYPE & 0xff };
+	uint8_t bytes[60] = {
+		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, MARK_TYPE >> 8, MARK_TYPE & 0xff
+	};
 	struct pollfd pfd = { .fd = s->rx, .events = POLLIN };
 	uint64_t end = now_ms() + MARK_MS;
 	bool marked = false;
@@ -245,7 +256,8 @@ static int pass_mark(struct side *s)
 	return error;
 }
 
-int wire_send(struct side *s, const struct frame *const *frames, unsigned n, uint64_t arrived[PORTS + 1])
+int wire_send(struct side *s, const struct frame *const *frames, unsigned n,
+	      uint64_t arrived[PORTS + 1])
 {
 	static uint8_t bytes[FRAME_ROOM];
 	int error = 0;

@@ -296,7 +296,10 @@ static int sniff(char **arg)
 	return 0;
 }
 
-/* long IFNAME BYTES COUNT SECONDS: waits for so many frames longer than BYTES; prints how many came. */
+/*
+ * long IFNAME BYTES COUNT SECONDS: waits for so many frames longer than BYTES; prints how many
+ * came.
+ */
 static int wait_long(char **arg)
 {
 	int fd = packet_socket(arg[0]), want = atoi(arg[2]), have = 0;

@@ -88,9 +88,9 @@ static UNUSED void fill(uint8_t *bytes, size_t len)
  * that. */
 static UNUSED struct vnet_hdr fill_tcp(uint8_t *bytes, size_t len, uint16_t gso_size)
 {
-	static const uint8_t head[54] = { 2,  0,    0, 0, 0,  9, 2, 0,	  0,	0,  0,	  7, 8,
-					  0,  0x45, 0, 0, 0,  0, 1, 0x40, 0,	64, 6,	  0, 0,
-					  10, 0,    0, 7, 10, 0, 0, 9,	  0x10, 0,  0x20, 0, 0,
+	static const uint8_t head[54] = { 2,  0,    0, 0, 0,  9, 2, 0,    0,    0,  0,    7, 8,
+					  0,  0x45, 0, 0, 0,  0, 1, 0x40, 0,    64, 6,    0, 0,
+					  10, 0,    0, 7, 10, 0, 0, 9,    0x10, 0,  0x20, 0, 0,
 					  0,  0,    1, 0, 0,  0, 1, 0x50, 0x10, 1,  0 };
 	uint32_t sum = 0;
 

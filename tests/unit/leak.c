@@ -17,7 +17,7 @@
 #include "switch/bridge.h"
 #include "switch/command.h"
 
-#define PORTS 8u	 /* number 0 is the host's */
+#define PORTS 8u         /* number 0 is the host's */
 #define MACS (PORTS + 1) /* a station behind each port, and one address that is behind several */
 #define EVERYWHERE PORTS
 #define FRAME_ROOM 64u
@@ -25,9 +25,9 @@
 /* What a port is, said twice: in the user's words, and as what these words mean. */
 struct wire_port {
 	const char *spec;
-	char tenant;	      /* 'a', 'b'; 's' is shared by both; the host, 'h', is a third one */
+	char tenant;          /* 'a', 'b'; 's' is shared by both; the host, 'h', is a third one */
 	uint16_t first, last; /* VLANs carried tagged; 0 = none */
-	uint16_t pvid;	      /* carried untagged */
+	uint16_t pvid;        /* carried untagged */
 	enum { ANY, ONLY_TAGGED, ONLY_UNTAGGED } accept;
 };
 
@@ -87,10 +87,10 @@ static unsigned long sent, received;
 /* A frame to send, and what is to become of it. */
 struct trial {
 	uint16_t tpid[2], tci[2]; /* outer, inner; TPID 0 = there is none */
-	uint8_t src, dst_mac;	  /* stations */
+	uint8_t src, dst_mac;     /* stations */
 	uint64_t dst;
-	uint16_t vid;		   /* 0 = dropped on its way in */
-	uint16_t to;		   /* bit N: port N must get it */
+	uint16_t vid;              /* 0 = dropped on its way in */
+	uint16_t to;               /* bit N: port N must get it */
 	uint8_t bytes[FRAME_ROOM]; /* as sent */
 	unsigned len;
 	uint8_t tagged[FRAME_ROOM]; /* as it leaves with the VLAN's tag */
@@ -323,8 +323,8 @@ static void add_port(uint16_t n, const struct model_port *p)
 	ck_assert_int_eq(bridge_port_link(br, n, &link, 1000, out), 0);
 	for (uint16_t vid = 1; vid <= VLAN_VID_MAX; vid++) {
 		bool untagged = p->vlans->untagged[vid / 64] >> (vid % 64) & 1;
-		unsigned flags = (untagged ? VLAN_UNTAGGED : 0u) |
-				 (p->vlans->pvid == vid ? VLAN_PVID : 0u);
+		unsigned flags =
+			(untagged ? VLAN_UNTAGGED : 0u) | (p->vlans->pvid == vid ? VLAN_PVID : 0u);
 
 		if (model_vlan_has(p, vid))
 			ck_assert_int_eq(
@@ -387,8 +387,8 @@ static void stop(void)
  * destination. */
 START_TEST(test_outer)
 {
-	uint16_t inner[][2] = { { 0, 0 },	  { 0x8100, 0 },      { 0x8100, 10 },
-				{ 0x8100, 20 },	  { 0x88a8, 100 },    { 0x88a8, 200 },
+	uint16_t inner[][2] = { { 0, 0 },         { 0x8100, 0 },      { 0x8100, 10 },
+				{ 0x8100, 20 },   { 0x88a8, 100 },    { 0x88a8, 200 },
 				{ 0x8100, 2048 }, { 0x8100, 0xffff }, { 0x88a8, 0x2fff } };
 	static const uint16_t outer[] = { 0x8100, 0x88a8 };
 

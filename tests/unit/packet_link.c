@@ -184,8 +184,8 @@ END_TEST
 static bool stack_answers(void)
 {
 	static const uint8_t arp[42] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0,  7, 8, 6,
-					 0,   1,   8,	0,   6,	  4,   0, 1, 2, 0, 0,  0, 0, 7,
-					 10,  9,   8,	2,   0,	  0,   0, 0, 0, 0, 10, 9, 8, 1 };
+					 0,   1,   8,   0,   6,   4,   0, 1, 2, 0, 0,  0, 0, 7,
+					 10,  9,   8,   2,   0,   0,   0, 0, 0, 0, 10, 9, 8, 1 };
 
 	raw_send(raw, arp, sizeof(arp), NULL);
 	return raw_recv(raw, got, sizeof(got), &vnet, &tag, 150) >= 42 && got[21] == 2;
