@@ -172,6 +172,23 @@ static int bind_port(struct request *r, struct model_port **port, uint16_t *numb
 		       : error_set(err, -ENODEV, "Cannot find device \"%s\"", (*port)->name);
 }
 
+/*
+ * As bind_port(), for commands that only look: also the port of a guest, which is no part of the
+ * configuration.
+ */
+static int bind_any(struct request *r, struct model_port **port, uint16_t *number,
+		    struct error *err)
+{
+	struct daemon *d = r->daemon;
+	const char *dev = r->command.dev;
+
+	*port = NULL;
+	*number = PORT_NONE;
+	if (dev[0] && !model_port(&d->wanted, dev))
+		*number = names_find(control_names(d->control), &d->backend, dev);
+	return *number != PORT_NONE ? 0 : bind_port(r, port, number, err);
+}
+
 /* As NLM_F_EXCL: an entry of any kind, also a learned one, is in the way of `fdb add`. */
 static int check_new(const struct request *r, const struct model_port *p, struct error *err)
 {
@@ -271,7 +288,7 @@ static int run_fdb_flush(struct request *r, struct error *err)
 	const struct command *cmd = &r->command;
 	struct fdb_match match = { .vid = cmd->given & GIVEN_VLAN ? cmd->vid_first : FDB_ANY_VID };
 	struct model_port *p;
-	int ret = bind_port(r, &p, &match.port, err);
+	int ret = bind_any(r, &p, &match.port, err);
 
 	if (ret)
 		return ret;
@@ -294,7 +311,7 @@ static int run_fdb_show(struct request *r, struct error *err)
 {
 	struct walk *w = r->walk;
 	struct model_port *p;
-	int ret = bind_port(r, &p, &w->match.port, err);
+	int ret = bind_any(r, &p, &w->match.port, err);
 
 	if (ret)
 		return ret;
@@ -316,11 +333,11 @@ static int run_fdb_get(struct request *r, struct error *err)
 	struct model_port *p;
 	struct fdb_entry e;
 	json_t *found = json_array();
-	int ret = bind_port(r, &p, &port, err);
+	int ret = bind_any(r, &p, &port, err);
 
 	for (uint16_t vid = first; !ret && vid <= last; vid++)
 		if (!d->backend.ops->fdb_get(d->backend.ctx, cmd->mac, vid, &e) &&
-		    (!p || e.port == port))
+		    (port == PORT_NONE || e.port == port))
 			json_array_append_new(
 				found,
 				show_fdb(&e,
@@ -343,11 +360,11 @@ static int walk_ports(struct request *r, struct error *err)
 	struct walk *w = r->walk;
 	struct model_port *p;
 	uint16_t port;
-	int ret = bind_port(r, &p, &port, err);
+	int ret = bind_any(r, &p, &port, err);
 
-	w->port = p ? port : 0;
-	w->port_last = p ? port : PORT_MAX - 1;
-	w->hosts = p != NULL;
+	w->port = port != PORT_NONE ? port : 0;
+	w->port_last = port != PORT_NONE ? port : PORT_MAX - 1;
+	w->hosts = port != PORT_NONE;
 	r->next = REQUEST_WALK;
 	return ret;
 }
@@ -424,7 +441,7 @@ static int run_trace(struct request *r, struct error *err)
 	struct model_port *p;
 	json_t *lines;
 	uint16_t port;
-	int ret = bind_port(r, &p, &port, err);
+	int ret = bind_any(r, &p, &port, err);
 
 	if (ret)
 		return ret;

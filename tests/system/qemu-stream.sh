@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Two QEMU guests on one listening stream port, a third on a dgram port: the two get ports with the listener's VLAN, all
 # ping each other, and the two ports and their addresses go when the guests end.
-# shellcheck source=tests/system/lib.sh
+# shellcheck source=tests/system/lib.sh disable=SC2317
 . "$(dirname "$0")/lib.sh"
 need qemu-system-x86_64 python3
 
