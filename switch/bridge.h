@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "fdb/fdb.h"
-#include "ports/queue.h"
 #include "ports/port.h"
+#include "ports/queue.h"
 #include "switch/attr.h"
 #include "switch/outbox.h"
 #include "vlan/vlan.h"

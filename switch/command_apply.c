@@ -216,7 +216,8 @@ static int make_name(const struct model *m, struct port_spec *spec, struct error
 {
 	for (unsigned i = 0; !spec->name[0] && i < PORT_MAX; i++) {
 		char name[PORT_NAME_MAX];
-		int len = snprintf(name, sizeof(name), "%.*s%u", (int)strcspn(spec->ops->kind, "-"), spec->ops->kind, i);
+		int len = snprintf(name, sizeof(name), "%.*s%u", (int)strcspn(spec->ops->kind, "-"),
+				   spec->ops->kind, i);
 
 		if (len < (int)sizeof(name) && !model_port(m, name))
 			memcpy(spec->name, name, sizeof(name));

@@ -35,14 +35,14 @@ enum op {
 	OP_VLAN_ADD,   /* port (0 = br0), vid, vid_last, flags */
 	OP_VLAN_DEL,   /* port, vid, vid_last */
 	OP_VLAN_SET,   /* port, vid, value: its state */
-	OP_PORT_ADD, /* port; from here to OP_PROMISC outside of uswitch, but for add and del */
-	OP_PORT_DEL, /* port */
-	OP_CARRIER,  /* port, value: the far end is taken down or up */
-	OP_ADMIN,    /* port, value: the port's own interface is taken down or up */
-	OP_MAC,      /* port (0 = br0), mac */
-	OP_MTU,      /* port, value */
-	OP_PROMISC,  /* value: br0 promiscuous */
-	OP_WAIT,     /* value: ms */
+	OP_PORT_ADD,   /* port; from here to OP_PROMISC outside of uswitch, but for add and del */
+	OP_PORT_DEL,   /* port */
+	OP_CARRIER,    /* port, value: the far end is taken down or up */
+	OP_ADMIN,      /* port, value: the port's own interface is taken down or up */
+	OP_MAC,        /* port (0 = br0), mac */
+	OP_MTU,        /* port, value */
+	OP_PROMISC,    /* value: br0 promiscuous */
+	OP_WAIT,       /* value: ms */
 };
 
 enum fdb_kind { KIND_DYNAMIC, KIND_STATIC, KIND_LOCAL };
@@ -109,9 +109,9 @@ struct program {
 /* A setting that programs change: its keyword, netlink attribute and the values worth trying. */
 struct setting {
 	const char *name;
-	int bridge;    /* 1: of the bridge, 0: of a port */
-	uint16_t attr; /* IFLA_BR_* or IFLA_BRPORT_* */
-	uint8_t size; /* bytes of the netlink value; 0 = bit attr of IFLA_BR_MULTI_BOOLOPT */
+	int bridge;      /* 1: of the bridge, 0: of a port */
+	uint16_t attr;   /* IFLA_BR_* or IFLA_BRPORT_* */
+	uint8_t size;    /* bytes of the netlink value; 0 = bit attr of IFLA_BR_MULTI_BOOLOPT */
 	uint16_t kernel; /* first version that has it, 6007 = 6.7; 0 = all */
 	uint8_t n_values;
 	uint64_t value[8];

@@ -5,6 +5,7 @@
 # Then with packed rings, without the restart: QEMU cannot tell where such a ring was when the switch is gone.
 # vectors=0 because QEMU 7.2.22 without KVM crashes when a vhost device is to use MSI-X.
 # shellcheck disable=SC2317
+# shellcheck disable=SC2015,SC2126,SC2054
 
 # In a guest: number of this one, of the other.
 inside() {

@@ -568,8 +568,10 @@ static bool parse_option(struct run *r, int c, const char *v)
 
 int main(int argc, char **argv)
 {
+	/* clang-format off */
 	static struct run r = { .size = 60, .burst = 32, .flow = 1, .n_src = 1, .n_dst = 1,
 				.seconds = 1, .tx_cpu = -1, .rx_cpu = -1 };
+	/* clang-format on */
 	bool ok = true;
 	pthread_t thread;
 	int c;

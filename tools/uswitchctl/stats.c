@@ -49,7 +49,8 @@ static void print_port(const struct ctl *ctl, const json_t *p)
 	printf("       consumed   %14lld frames, by the switch itself\n", number_of(p, "consumed"));
 	print_drops(ctl, json_object_get(p, "drop_in"));
 	if (number_of(p, "rx_cycles") && number_of(p, "rx_packets"))
-		printf("       took       %14lld cycles a frame\n", number_of(p, "rx_cycles") / number_of(p, "rx_packets"));
+		printf("       took       %14lld cycles a frame\n",
+		       number_of(p, "rx_cycles") / number_of(p, "rx_packets"));
 	printf("  out  queued     %14lld frames\n", number_of(p, "queued"));
 	printf("       sent       %14lld frames %16lld bytes %14lld segments\n",
 	       number_of(p, "tx_packets"), number_of(p, "tx_bytes"), number_of(p, "tx_segments"));
