@@ -15,7 +15,7 @@
 #include "tests/diff/run.h"
 
 #define SHRINK_S 30
-#define SLOW_TRIES 4
+#define PATIENCE_MAX 8
 #define SHOWN_UNITS 60
 
 struct options {
@@ -172,8 +172,9 @@ static enum result run_patiently(struct run *r, const struct program *p, const b
 {
 	enum result result = RUN_SLOW;
 
-	for (unsigned i = 0; i < SLOW_TRIES && result == RUN_SLOW; i++)
+	for (r->patience = 1; r->patience <= PATIENCE_MAX && result == RUN_SLOW; r->patience *= 2)
 		result = run_program(r, p, skip);
+	r->patience /= 2; /* for shrinking */
 	return result;
 }
 

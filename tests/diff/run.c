@@ -9,6 +9,7 @@
 #define SETTLE_MS \
 	1500 /* until tables must be equal: what comes through netlink or by time comes later */
 #define START_MS 3000
+#define SLACK_MS (AGEING_MS / 8) /* how late an ageing episode may be */
 #define SMALL_BATCH 4
 
 struct progress {
@@ -160,31 +161,47 @@ static bool makes_sense(const struct run *r, struct progress *g, const struct co
 	return true;
 }
 
+static bool is_ageing(const struct command *c)
+{
+	return c->op == OP_BRIDGE_SET && !strcmp(settings[c->attr].name, "ageing_time");
+}
+
 /*
  * Whether ageing still goes by the plan of the program: then every age is far from the ageing time.
  */
-static bool too_slow(struct progress *g, const struct command *c)
+static bool too_slow(const struct run *r, struct progress *g, const struct command *c)
 {
-	bool ageing = c->op == OP_BRIDGE_SET && !strcmp(settings[c->attr].name, "ageing_time");
-	bool slow = g->episode_ms && now_ms() - g->episode_ms > g->waited_ms + AGEING_MS / 8;
+	bool ageing = is_ageing(c);
+	bool slow = g->episode_ms && now_ms() - g->episode_ms > g->waited_ms + SLACK_MS * r->patience;
 
 	if (c->op == OP_WAIT)
 		g->waited_ms += c->value;
 	if (ageing) {
-		g->episode_ms = c->value == AGEING_MS / 10 ? now_ms() : 0;
+		g->episode_ms = c->value == AGEING_MS / 10 * r->patience ? now_ms() : 0;
 		g->waited_ms = 0;
 	}
 	return slow;
 }
 
-static enum result run_command(struct run *r, struct progress *g, const struct command *c)
+/* @c, with the times of an ageing episode as long as this run has patience for. */
+static struct command in_time(const struct run *r, const struct command *c)
 {
+	struct command scaled = *c;
+
+	if (c->op == OP_WAIT || (is_ageing(c) && c->value == AGEING_MS / 10))
+		scaled.value *= r->patience;
+	return scaled;
+}
+
+static enum result run_command(struct run *r, struct progress *g, const struct command *command)
+{
+	const struct command scaled = in_time(r, command), *c = &scaled;
 	char text[128];
 	int answer, other;
 
 	if (!makes_sense(r, g, c))
 		return RUN_SAME;
-	if (too_slow(g, c))
+	if (too_slow(r, g, c))
 		return RUN_SLOW;
 	answer = side_command(r->side[0], c);
 	for (unsigned i = 1; i < r->n_sides; i++) {
@@ -200,7 +217,8 @@ static enum result run_command(struct run *r, struct progress *g, const struct c
 	}
 	if (c->op == OP_WAIT)
 		sleep_ms(c->value);
-	return settle(r, SETTLE_MS);
+	/* What is to be gone after a wait must be gone before it would be for another reason. */
+	return settle(r, g->episode_ms ? SLACK_MS * r->patience : SETTLE_MS);
 }
 
 /* ---- the program ---- */

@@ -19,7 +19,7 @@
 enum result {
 	RUN_SAME,
 	RUN_DIFFERENT,
-	RUN_SLOW,   /* the machine was too slow for the program's ageing times: run it again */
+	RUN_SLOW,   /* the machine was too slow for the program's ageing times: run it with more patience */
 	RUN_BROKEN, /* a side could not be started or did not answer */
 };
 
@@ -27,6 +27,7 @@ struct run {
 	struct side *side[SIDES_MAX];
 	unsigned n_sides;
 	bool careful;    /* frame by frame, with time to settle */
+	unsigned patience; /* how much longer ageing episodes take, 1 or more: for slow machines */
 	unsigned frames; /* sent, all programs together */
 	int n_vlans;
 	struct vlan_entry vlan[VLANS_MAX]; /* of side 0 when tables were last compared */
