@@ -4,22 +4,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ports/log.h"
 
+#define PATH_SIZE 300
+
+static void path_of(const char *name, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%s%s", strchr(name, '/') ? "" : "/run/netns/", name);
+}
+
 int netns_open(const char *name, struct error *err)
 {
-	char path[300];
+	char path[PATH_SIZE];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/run/netns/", name);
+	path_of(name, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
@@ -37,6 +44,35 @@ static bool same(int a, int b)
 	struct stat sa, sb;
 
 	return !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+int netns_watch(const char *name)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), ret;
+	char path[PATH_SIZE];
+
+	if (fd < 0)
+		return -errno;
+	path_of(name, path);
+	*(strrchr(path, '/') + 1) = '\0';
+	if (inotify_add_watch(fd, path, IN_DELETE | IN_MOVED_FROM) >= 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+bool netns_named(int watch, const char *name, int ns)
+{
+	char events[4096];
+	int fd = netns_open(name, NULL);
+	bool named = fd >= 0 && same(fd, ns);
+
+	while (read(watch, events, sizeof(events)) > 0)
+		;
+	if (fd >= 0)
+		close(fd);
+	return named;
 }
 
 int netns_enter(int ns, int *back)

@@ -93,37 +93,63 @@ int packet_tx_socket(const struct packet *p)
 	return fd;
 }
 
-/* Opens both sockets, bound to nothing yet: no frame is captured before everything is set. */
-static int open_sockets(struct packet *p, int ns)
+static void close_sockets(struct packet *p)
 {
-	int fd = netns_socket(ns, AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0), one = 1;
-
-	if (fd < 0)
-		return fd;
-	p->port.rx_fd = fd;
-	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)))
-		return -errno;
-	packet_rx_init(p);
-	packet_tx_init(p);
-	fd = packet_tx_socket(p);
-	if (fd < 0)
-		return fd;
-	p->tx_fd = fd;
-	return 0;
+	if (p->tx_fd >= 0)
+		port_discard(&p->port, p->tx_fd);
+	if (p->port.rx_fd >= 0)
+		port_discard(&p->port, p->port.rx_fd);
+	p->tx_fd = p->port.rx_fd = -1;
 }
 
 static int open_error(const char *name, int code, struct error *err)
 {
 	if (code == -EPERM || code == -EACCES)
 		return error_set(err, code,
-				 "%s: no permission to capture, which needs CAP_NET_RAW: run as "
-				 "root, or in a network "
-				 "of your own (unshare -Urn), or give the program the capability "
+				 "%s: no permission to capture, which needs CAP_NET_RAW: "
+				 "run as root, or in a network of your own (unshare -Urn), or give "
+				 "the program the capability "
 				 "(setcap cap_net_raw,cap_net_admin+ep PROGRAM)",
 				 name);
 	return error_set(err, code, "%s: cannot open a packet socket: %s", name, strerror(-code));
+}
+
+/* Opens both sockets in namespace @ns, bound to nothing: nothing is captured before all is set. */
+static int open_in(struct packet *p, int ns)
+{
+	int one = 1;
+
+	p->port.rx_fd = netns_socket(ns, AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
+	if (p->port.rx_fd < 0)
+		return p->port.rx_fd;
+	set_buffer(p->port.rx_fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	if (setsockopt(p->port.rx_fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) ||
+	    setsockopt(p->port.rx_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)))
+		return -errno;
+	p->tx_fd = packet_tx_socket(p);
+	return p->tx_fd < 0 ? p->tx_fd : 0;
+}
+
+/* Opens both sockets in our namespace and makes the receive ring. Returns -errno with a sentence.
+ */
+static int open_sockets(struct packet *p, struct error *err)
+{
+	int ns = -1, ret;
+
+	if (p->netns[0]) {
+		ns = netns_open(p->netns, err);
+		if (ns < 0)
+			return ns;
+	}
+	ret = open_in(p, ns);
+	if (ns >= 0)
+		close(ns);
+	if (ret) {
+		close_sockets(p);
+		return open_error(p->ifname, ret, err);
+	}
+	packet_rx_init(p);
+	return 0;
 }
 
 /* Reads the interface named @name, or numbered @ifindex, in our namespace. */
@@ -265,15 +291,43 @@ void packet_vanish(struct packet *p)
 	tell(p, &missing);
 }
 
+/* The namespace may have lost its name: our sockets must not keep it, and our interface, alive. */
+static void check_namespace(struct packet *p)
+{
+	int ns = packet_netns(&p->port);
+	bool named = ns < 0 || netns_named(p->netns_fd, p->netns, ns);
+
+	if (ns >= 0)
+		close(ns);
+	if (named)
+		return;
+	packet_vanish(p);
+	packet_rx_fini(p);
+	close_sockets(p);
+}
+
+void packet_event(struct port *port, int fd, unsigned what, uint64_t now)
+{
+	struct packet *p = (struct packet *)port;
+
+	(void)what;
+	(void)now;
+	if (fd != p->netns_fd)
+		p->woken = true;
+	else if (port->rx_fd >= 0)
+		check_namespace(p);
+}
+
 /* An interface of our name may be there. */
 static void come_back(struct packet *p)
 {
 	struct iface iface;
 	struct error err;
 	struct link link;
-	int ret = find(p, p->ifname, 0, &iface);
 
-	if (ret)
+	if (p->port.rx_fd < 0 && open_sockets(p, &err))
+		return;
+	if (find(p, p->ifname, 0, &iface))
 		return;
 	if (!attach(p, &iface, &link, &err)) {
 		tell(p, &link);
@@ -310,13 +364,15 @@ void packet_close(struct port *port)
 
 	if (p->ifindex)
 		port->host->watch(port->host->ctx, port, port->rx_fd, 0);
+	if (p->netns_fd >= 0) {
+		port->host->watch(port->host->ctx, port, p->netns_fd, 0);
+		close(p->netns_fd);
+	}
 	packet_rx_fini(p);
 	packet_tx_reset(p);
 	if (p->drop_fd >= 0)
 		close(p->drop_fd);
-	if (p->tx_fd >= 0)
-		port_discard(port, p->tx_fd);
-	if (p->remove_tap) {
+	if (p->remove_tap && port->rx_fd >= 0) {
 		ns = p->netns[0] ? packet_netns(port) : -1;
 		tap = tun_release(ns, p->ifname);
 		if (tap >= 0)
@@ -324,8 +380,7 @@ void packet_close(struct port *port)
 		if (ns >= 0)
 			close(ns);
 	}
-	if (port->rx_fd >= 0)
-		port_discard(port, port->rx_fd);
+	close_sockets(p);
 	free(p);
 }
 
@@ -345,18 +400,14 @@ static uint32_t kernel_caps(void)
 static int start(struct packet *p, struct error *err)
 {
 	struct iface iface;
-	int ns = -1, ret;
+	int ret = open_sockets(p, err);
 
-	if (p->netns[0]) {
-		ns = netns_open(p->netns, err);
-		if (ns < 0)
-			return ns;
-	}
-	ret = open_sockets(p, ns);
-	if (ns >= 0)
-		close(ns);
 	if (ret)
-		return open_error(p->ifname, ret, err);
+		return ret;
+	packet_tx_init(p);
+	p->netns_fd = p->netns[0] ? netns_watch(p->netns) : -1;
+	if (p->netns_fd >= 0)
+		p->port.host->watch(p->port.host->ctx, &p->port, p->netns_fd, PORT_IN);
 	ret = find(p, p->ifname, 0, &iface);
 	if (ret == -ENODEV)
 		return 0;
@@ -378,7 +429,7 @@ int packet_open_as(const struct port_ops *ops, const struct port_spec *spec,
 	p->port.ops = ops;
 	p->port.host = host;
 	p->port.caps = kernel_caps();
-	p->port.rx_fd = p->tx_fd = p->ring_fd = p->drop_fd = -1;
+	p->port.rx_fd = p->tx_fd = p->ring_fd = p->drop_fd = p->netns_fd = -1;
 	p->bypass = port_spec_number(spec, "bypass", 1);
 	p->host_drop = stack && !strcmp(stack, "drop");
 	snprintf(p->port.name, sizeof(p->port.name), "%s", spec->name);

@@ -5,7 +5,8 @@
  * Three sockets: one with a receive ring, one with a send ring, one to send super-frames. The
  * surprising rule: the sockets outlive the interface. When that is deleted they are bound to
  * nothing, and bound again when one of its name appears, so descriptors are constant; a renamed
- * interface stays the port's. The driver's tables are `packet_ops` (kinds.h) and `guest_ops`
+ * interface stays the port's. Only when their namespace loses its name are they closed, because
+ * they would keep it alive. The driver's tables are `packet_ops` (kinds.h) and `guest_ops`
  * (guest.h). packet_rx.c receives, packet_tx.c sends.
  */
 #ifndef PORTS_PACKET_H
@@ -26,9 +27,10 @@
 #define PACKET_SLOTS (PACKET_BLOCKS * PACKET_BLOCK_SLOTS)
 
 struct packet {
-	struct port port;         /* rx_fd has the receive ring; always open */
+	struct port port;         /* rx_fd has the receive ring; -1 when its namespace is gone */
 	char ifname[IF_NAMESIZE]; /* as the user says */
 	char netns[256];          /* where the interface is, "" = here */
+	int netns_fd;             /* tells when that namespace loses its name; -1 = none */
 	int ifindex;              /* what the sockets are bound to, 0 = nothing */
 	bool complained;          /* said why it cannot attach to the interface that is there now */
 	bool bypass;              /* send past the queueing discipline, as the user says */
@@ -71,6 +73,9 @@ int packet_open_as(const struct port_ops *ops, const struct port_spec *spec,
 		   const struct port_host *host, struct packet **packetp, struct error *err);
 void packet_close(struct port *port);
 void packet_link(struct port *port, const struct link *news);
+/* Something happened on @fd. Without that, looking for frames in an empty ring costs no system
+ * call. */
+void packet_event(struct port *port, int fd, unsigned what, uint64_t now);
 void packet_timer(struct port *port, uint64_t now);
 
 /*
@@ -93,8 +98,6 @@ void packet_rx_fini(struct packet *p);
 void packet_rx_plain(struct packet *p);
 /* Throws away what an interface that is gone left behind. No batch may be on its way. */
 void packet_rx_flush(struct packet *p);
-/* Remembers that there was an event. Without one, looking for frames costs no system call. */
-void packet_event(struct port *port, int fd, unsigned what, uint64_t now);
 void packet_rx(struct port *port, unsigned queue, struct batch *b);
 void packet_done(struct port *port, unsigned queue, struct batch *b);
 void packet_refresh(struct port *port, struct port_stats *stats);

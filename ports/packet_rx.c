@@ -37,10 +37,7 @@ void packet_rx_plain(struct packet *p)
 	struct tpacket_req none = { 0 };
 	int one = 1;
 
-	if (p->rx_ring)
-		munmap(p->rx_ring, PACKET_BLOCKS * PACKET_BLOCK);
-	p->rx_ring = NULL;
-	p->rx_held = 0;
+	packet_rx_fini(p);
 	setsockopt(p->port.rx_fd, SOL_PACKET, PACKET_RX_RING, &none, sizeof(none));
 	setsockopt(p->port.rx_fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one));
 	p->vlen = BATCH_MAX;
@@ -54,6 +51,7 @@ void packet_rx_init(struct packet *p)
 				   .tp_frame_nr = PACKET_SLOTS };
 	int fd = p->port.rx_fd, version = TPACKET_V2, one = 1;
 
+	p->rx_next = p->rx_held = 0;
 	for (unsigned i = 0; i < BATCH_MAX; i++) {
 		p->in_msg[i].msg_hdr.msg_iov = &p->in_iov[i];
 		p->in_msg[i].msg_hdr.msg_iovlen = 1;
@@ -76,6 +74,7 @@ void packet_rx_fini(struct packet *p)
 	if (p->rx_ring)
 		munmap(p->rx_ring, PACKET_BLOCKS * PACKET_BLOCK);
 	p->rx_ring = NULL;
+	p->rx_held = 0;
 }
 
 /* Gives the slots of the last batch back to the kernel. */
@@ -308,14 +307,6 @@ static void plain_rx(struct packet *p, struct batch *b)
 
 		p->vlen = fit < VLEN_MIN ? VLEN_MIN : fit < BATCH_MAX ? (unsigned)fit : BATCH_MAX;
 	}
-}
-
-void packet_event(struct port *port, int fd, unsigned what, uint64_t now)
-{
-	(void)fd;
-	(void)what;
-	(void)now;
-	((struct packet *)port)->woken = true;
 }
 
 void packet_rx(struct port *port, unsigned queue, struct batch *b)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ struct tap {
 	struct port port; /* rx_fd is the device; -1 while it is missing */
 	char ifname[IF_NAMESIZE];
 	char netns[256]; /* where it is opened, "" = here */
+	ino_t home;      /* which namespace that was */
+	int netns_fd;    /* tells when that loses its name; -1 = none */
 };
 
 _Static_assert(sizeof(struct vnet_hdr) == 10,
@@ -159,6 +162,13 @@ static int tap_attach(struct tap *t, int ns, int sock, const struct port_spec *s
 	return 0;
 }
 
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
 /* tap_attach() in our home namespace. */
 static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *made,
 			   struct error *err)
@@ -169,6 +179,7 @@ static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *ma
 		ns = netns_open(t->netns, err);
 		if (ns < 0)
 			return ns;
+		t->home = inode_of(ns);
 	}
 	sock = iface_socket(ns);
 	if (sock < 0) {
@@ -211,17 +222,44 @@ static int tap_open(const struct port_spec *spec, const struct link *link,
 		   spec->name, made ? "made" : "attached to", t->ifname, t->ifname,
 		   t->port.link.up ? "" : "; the interface is down");
 	host->watch(host->ctx, &t->port, t->port.rx_fd, PORT_IN);
+	t->netns_fd = t->netns[0] ? netns_watch(t->netns) : -1;
+	if (t->netns_fd >= 0)
+		host->watch(host->ctx, &t->port, t->netns_fd, PORT_IN);
 	*portp = &t->port;
 	return 0;
 }
 
 static void tap_close(struct port *port)
 {
+	struct tap *t = tap_of(port);
+
+	if (t->netns_fd >= 0) {
+		port->host->watch(port->host->ctx, port, t->netns_fd, 0);
+		close(t->netns_fd);
+	}
 	if (port->rx_fd >= 0) {
 		port->host->watch(port->host->ctx, port, port->rx_fd, 0);
 		port_discard(port, port->rx_fd);
 	}
-	free(tap_of(port));
+	free(t);
+}
+
+/* Our descriptor must not keep a namespace alive that has lost its name while we are in it. */
+static void tap_event(struct port *port, int fd, unsigned what, uint64_t now)
+{
+	struct tap *t = tap_of(port);
+	int ns;
+
+	(void)what;
+	(void)now;
+	if (fd != t->netns_fd || port->rx_fd < 0)
+		return;
+	ns = tap_netns(port);
+	if (ns < 0)
+		return;
+	if (!netns_named(fd, t->netns, ns) && inode_of(ns) == t->home)
+		tap_vanish(t);
+	close(ns);
 }
 
 /* A free TAP of our name may be there again. */
@@ -388,6 +426,7 @@ const struct port_ops tap_ops = {
 	.options = tun_options,
 	.open = tap_open,
 	.close = tap_close,
+	.event = tap_event,
 	.link = tap_link,
 	.rx = tap_rx,
 	.tx = tap_tx,

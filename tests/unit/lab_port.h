@@ -16,7 +16,8 @@
 /* What a driver asked for and said. */
 struct lab_host {
 	struct port_host host;
-	int fd; /* watched, -1 = none */
+	int fd;       /* rx_fd, -1 = not watched */
+	int other_fd; /* the last other one that is watched */
 	uint64_t deadline;
 	unsigned changes;
 	struct link link;
@@ -26,8 +27,7 @@ static void lab_watch(void *ctx, struct port *port, int fd, unsigned what)
 {
 	struct lab_host *h = ctx;
 
-	(void)port;
-	h->fd = what ? fd : -1;
+	*(fd == port->rx_fd ? &h->fd : &h->other_fd) = what ? fd : -1;
 }
 
 static void lab_link_changed(void *ctx, struct port *port, const struct link *link)
@@ -59,7 +59,7 @@ static UNUSED struct port *lab_try(const char *text, struct lab_host *h, int *co
 	struct port *port = NULL;
 	struct port_spec spec;
 
-	*h = (struct lab_host){ .fd = -1, .deadline = UINT64_MAX };
+	*h = (struct lab_host){ .fd = -1, .other_fd = -1, .deadline = UINT64_MAX };
 	h->host = (struct port_host){ h, lab_watch, lab_deadline, lab_link_changed, NULL, NULL };
 	err->text[0] = '\0';
 	log_set_level(LOG_LEVEL_ERROR);

@@ -263,6 +263,52 @@ START_TEST(other_namespace)
 }
 END_TEST
 
+/*
+ * A namespace that loses its name is let go, so that it can end; the port comes back with a new one
+ * of that name.
+ */
+START_TEST(namespace_deleted)
+{
+	char dir[] = "/tmp/uswitch-XXXXXX", text[128], name[64];
+	struct port *p = NULL;
+	unsigned fds = 0;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(name, sizeof(name), "%s/ns", dir);
+	for (unsigned i = 0; i < 3; i++) {
+		pid_t pid = lab_neighbour();
+
+		pair_with(pid);
+		sh("ln -s /proc/%d/ns/net %s", (int)pid, name);
+		snprintf(text, sizeof(text), "packet:v0,netns=%s", name);
+		if (!p)
+			p = lab_open(text, &h);
+		else
+			lab_news(p, true);
+		ck_assert(p->link.present);
+		works(p);
+		if (!fds)
+			fds = count_fds();
+		ck_assert_uint_eq(count_fds(), fds);
+		close(raw);
+		sh("touch %s/other && rm %s/other", dir, dir);
+		p->ops->event(p, h.other_fd, PORT_IN, 0);
+		ck_assert(p->link.present);
+		sh("rm %s", name);
+		h.changes = 0;
+		p->ops->event(p, h.other_fd, PORT_IN, 0);
+		gone(p);
+		ck_assert_int_eq(p->rx_fd, -1);
+		lab_kill(pid);
+		for (unsigned k = 0; k < 300 && if_nametoindex("v1"); k++)
+			usleep(10000);
+		ck_assert_uint_eq(if_nametoindex("v1"), 0); /* its other end ended with it */
+	}
+	p->ops->close(p);
+	sh("rmdir %s", dir);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("packet_link");
@@ -281,6 +327,7 @@ int main(void)
 	tcase_add_test(c, no_permission);
 	tcase_add_test(c, host_stack);
 	tcase_add_test(c, other_namespace);
+	tcase_add_test(c, namespace_deleted);
 	suite_add_tcase(suite, c);
 	return lab_run(suite);
 }

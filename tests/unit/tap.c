@@ -441,6 +441,36 @@ START_TEST(other_namespace)
 }
 END_TEST
 
+/*
+ * A namespace that loses its name is let go, unless the interface has been moved out of it before.
+ */
+START_TEST(namespace_deleted)
+{
+	char dir[] = "/tmp/uswitch-XXXXXX", text[128], name[64];
+	struct port *p;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(name, sizeof(name), "%s/ns", dir);
+	snprintf(text, sizeof(text), "tap:t0,netns=%s", name);
+	for (unsigned away = 0; away < 2; away++) {
+		pid_t pid = lab_neighbour();
+
+		sh("ln -s /proc/%d/ns/net %s", (int)pid, name);
+		p = lab_open(text, &h);
+		if (away)
+			sh("nsenter -t %d -n ip link set t0 netns %d", (int)pid, (int)getpid());
+		sh("rm %s", name);
+		p->ops->event(p, h.other_fd, PORT_IN, 0);
+		ck_assert(p->link.present == away);
+		ck_assert((p->rx_fd >= 0) == away);
+		p->ops->close(p);
+		ck_assert_int_eq(h.other_fd, -1);
+		lab_kill(pid);
+	}
+	sh("rmdir %s", dir);
+}
+END_TEST
+
 /* Opens the TAP @name as a guest does. */
 static int guest_hold(const char *name)
 {
@@ -536,6 +566,7 @@ int main(void)
 	tcase_add_test(c, deleted_and_replaced);
 	tcase_add_test(c, moved);
 	tcase_add_test(c, other_namespace);
+	tcase_add_test(c, namespace_deleted);
 	tcase_add_test(c, guest);
 	tcase_add_test(c, guest_full);
 	suite_add_tcase(suite, c);
