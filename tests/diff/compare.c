@@ -235,6 +235,41 @@ static bool compare_vlans(struct run *r, struct side *b, bool report)
 	return same;
 }
 
+/* What @b says differently of port @n; rows that the reference does not have are left out. */
+static bool compare_settings(struct run *r, const struct side *b, unsigned n,
+			     const struct port_state *mine, const struct port_state *other,
+			     bool report)
+{
+	bool same = true;
+
+	for (unsigned row = 0; row < n_settings; row++) {
+		if (mine->setting[row] == SETTING_NONE || mine->setting[row] == other->setting[row])
+			continue;
+		same = false;
+		if (report)
+			run_say(r, "  p%u: %s has %s %llu, %s has %llu\n", n, r->side[0]->name,
+				settings[row].name, (unsigned long long)mine->setting[row], b->name,
+				(unsigned long long)other->setting[row]);
+	}
+	return same;
+}
+
+static bool compare_port(struct run *r, const struct side *b, unsigned n,
+			 const struct port_state *mine, const struct port_state *other, bool report)
+{
+	if (!mine->attached && !other->attached)
+		return true;
+	if (mine->attached == other->attached && mine->state == other->state &&
+	    mine->mtu == other->mtu)
+		return compare_settings(r, b, n, mine, other, report);
+	if (report)
+		run_say(r, "  p%u: %s has %s, state %d, MTU %u; %s has %s, state %d, MTU %u\n", n,
+			r->side[0]->name, mine->attached ? "it" : "no such port", mine->state,
+			mine->mtu, b->name, other->attached ? "it" : "no such port", other->state,
+			other->mtu);
+	return false;
+}
+
 static bool compare_ports(struct run *r, struct side *b, bool report)
 {
 	struct port_state mine[PORTS + 1], other[PORTS + 1];
@@ -243,20 +278,9 @@ static bool compare_ports(struct run *r, struct side *b, bool report)
 
 	if (report && !same)
 		run_say(r, "the ports cannot be read: %d, %d\n", error, error2);
-	for (unsigned i = 1; i <= b->program->n_ports && !error && !error2; i++) {
-		if (mine[i].attached == other[i].attached &&
-		    (!mine[i].attached ||
-		     (mine[i].state == other[i].state && mine[i].mtu == other[i].mtu)))
-			continue;
-		same = false;
-		if (report)
-			run_say(r,
-				"  p%u: %s has %s, state %d, MTU %u; %s has %s, state %d, MTU %u\n",
-				i, r->side[0]->name, mine[i].attached ? "it" : "no such port",
-				mine[i].state, mine[i].mtu, b->name,
-				other[i].attached ? "it" : "no such port", other[i].state,
-				other[i].mtu);
-	}
+	for (unsigned i = 1; i <= b->program->n_ports && !error && !error2; i++)
+		if (!compare_port(r, b, i, &mine[i], &other[i], report))
+			same = false;
 	return same;
 }
 

@@ -343,6 +343,8 @@ static int self_test(struct run *r, struct options *o)
 		" bcast_flood ",
 		" hairpin ",
 		" isolated ",
+		" priority ",
+		" cost ",
 		" locked ",
 		" mab ",
 		" state ",

@@ -252,6 +252,21 @@ int kernel_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
 	return error ? error : (int)d.n;
 }
 
+static uint64_t read_setting(const struct side *s, const struct setting *row,
+			     const struct nl_link *link)
+{
+	if (row->bridge || !strcmp(row->name, "state"))
+		return SETTING_NONE;
+	if (row->attr == IFLA_BRPORT_BACKUP_PORT) {
+		for (unsigned i = 1; i <= PORTS; i++)
+			if (link->has[row->attr] &&
+			    link->brport[row->attr] == (uint64_t)s->index_p[i])
+				return i;
+		return 0;
+	}
+	return link->has[row->attr] ? link->brport[row->attr] : SETTING_NONE;
+}
+
 int kernel_ports(struct side *s, struct port_state ports[PORTS + 1])
 {
 	int error = 0;
@@ -263,6 +278,8 @@ int kernel_ports(struct side *s, struct port_state ports[PORTS + 1])
 		ports[i] = (struct port_state){ .attached = link.master == s->index_p[0],
 						.state = link.state,
 						.mtu = link.mtu };
+		for (unsigned row = 0; row < n_settings; row++)
+			ports[i].setting[row] = read_setting(s, &settings[row], &link);
 	}
 	return error;
 }

@@ -172,7 +172,8 @@ static bool is_ageing(const struct command *c)
 static bool too_slow(const struct run *r, struct progress *g, const struct command *c)
 {
 	bool ageing = is_ageing(c);
-	bool slow = g->episode_ms && now_ms() - g->episode_ms > g->waited_ms + SLACK_MS * r->patience;
+	bool slow =
+		g->episode_ms && now_ms() - g->episode_ms > g->waited_ms + SLACK_MS * r->patience;
 
 	if (c->op == OP_WAIT)
 		g->waited_ms += c->value;

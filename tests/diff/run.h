@@ -19,16 +19,16 @@
 enum result {
 	RUN_SAME,
 	RUN_DIFFERENT,
-	RUN_SLOW,   /* the machine was too slow for the program's ageing times: run it with more patience */
+	RUN_SLOW, /* the machine was too slow for the program's ageing times: run it with more patience */
 	RUN_BROKEN, /* a side could not be started or did not answer */
 };
 
 struct run {
 	struct side *side[SIDES_MAX];
 	unsigned n_sides;
-	bool careful;    /* frame by frame, with time to settle */
+	bool careful;      /* frame by frame, with time to settle */
 	unsigned patience; /* how much longer ageing episodes take, 1 or more: for slow machines */
-	unsigned frames; /* sent, all programs together */
+	unsigned frames;   /* sent, all programs together */
 	int n_vlans;
 	struct vlan_entry vlan[VLANS_MAX]; /* of side 0 when tables were last compared */
 	char report[16384];

@@ -71,11 +71,15 @@ struct vlan_entry {
 	uint8_t state; /* kernel's numbers */
 };
 
+#define SETTINGS_MAX 32u
+#define SETTING_NONE UINT64_MAX
+
 /* What both sides say of a port. */
 struct port_state {
 	bool attached;
 	int state; /* kernel's numbers, -1 = not known */
 	uint32_t mtu;
+	uint64_t setting[SETTINGS_MAX]; /* by row; SETTING_NONE = this kernel does not have it */
 };
 
 /* Makes the namespace and its interfaces. Returns 0 or -errno, having said why. */
@@ -107,9 +111,6 @@ int side_vlans(struct side *s, struct vlan_entry *entries, unsigned max);
 
 /* Reads the state of the ports. Returns 0 or -errno. */
 int side_ports(struct side *s, struct port_state ports[PORTS + 1]);
-
-/* Reads setting @row of port @port (0 = the bridge). Returns 0 or -errno. */
-int side_setting(struct side *s, unsigned row, unsigned port, uint64_t *value);
 
 /* Each kind's part of the above: kernel.c and uswitch.c. */
 int kernel_start(struct side *s);

@@ -2,6 +2,7 @@
 /* uswitch as a side: the process, and its control socket. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -354,20 +355,29 @@ int uswitch_vlans(struct side *s, struct vlan_entry *entries, unsigned max)
 	return error ? error : (int)n;
 }
 
+static uint64_t read_setting(const char *port, const struct setting *row)
+{
+	const char *value = json_get(port, row->name);
+
+	return row->attr == IFLA_BRPORT_BACKUP_PORT ? read_port(value) : json_number(value);
+}
+
 int uswitch_ports(struct side *s, struct port_state ports[PORTS + 1])
 {
 	const char *result, *row;
-	int error = query(s, "link show", &result);
+	int error = query(s, "-d link show", &result);
 
 	for (row = error ? NULL : json_first(result); row; row = json_next(row)) {
 		unsigned port = read_port(json_get(row, "ifname"));
 
-		if (port && port <= PORTS)
-			ports[port] = (struct port_state){
-				.attached = true,
-				.state = state_number(json_get(row, "state")),
-				.mtu = (uint32_t)json_number(json_get(row, "mtu"))
-			};
+		if (!port || port > PORTS)
+			continue;
+		ports[port] =
+			(struct port_state){ .attached = true,
+					     .state = state_number(json_get(row, "state")),
+					     .mtu = (uint32_t)json_number(json_get(row, "mtu")) };
+		for (unsigned i = 0; i < n_settings; i++)
+			ports[port].setting[i] = read_setting(row, &settings[i]);
 	}
 	return error;
 }
