@@ -423,6 +423,35 @@ START_TEST(queues)
 }
 END_TEST
 
+/* Chains that are held but not used are the guest's again when its ring stops. */
+START_TEST(stopped)
+{
+	uint8_t bytes[100];
+	struct frame f = { .data = bytes, .len = 100, .total = 100 };
+	struct front_buffer b = { FRONT_GPA + FRONT_BUFFER_AT, 2048, 2 };
+	uint64_t v;
+
+	front_setup(&front, layouts[_i], 1, 64);
+	pump();
+	fill(bytes, 100, 1);
+	for (unsigned i = 0; i < 10; i++)
+		front_offer(&front, 0, &b, 1);
+	txq->entry[0].frame = &f;
+	txq->n = 1;
+	port->ops->tx(port, 0, txq);
+	offer_frame(60, 4096, 0, FRONT_GPA + FRONT_BUFFER_AT + 4096);
+	port->ops->rx(port, 0, &batch);
+	offer_frame(60, 4096, 1, FRONT_GPA + FRONT_BUFFER_AT + 8192);
+	port->ops->done(port, 0, &batch);
+	for (uint64_t q = 0; q < 2; q++) {
+		front_send(&front, GET_VRING_BASE, 0, &q, 8, NULL, 0);
+		pump();
+		ck_assert(front_answer(&front, &v));
+		ck_assert_uint_eq(v >> 32 & 0x7fff, 1);
+	}
+}
+END_TEST
+
 START_TEST(leaves_and_returns)
 {
 	front_setup(&front, FRONT_FEATURES, 1, 64);
@@ -482,6 +511,7 @@ static Suite *suite(void)
 	tcase_add_test(t, messages);
 	tcase_add_test(t, regions);
 	tcase_add_test(t, queues);
+	tcase_add_loop_test(t, stopped, 0, 4);
 	tcase_add_test(t, leaves_and_returns);
 	suite_add_tcase(s, t);
 	t = tcase_create("alone");

@@ -171,6 +171,7 @@ static void index_jump(struct front *f)
 
 static void head_outside(struct front *f)
 {
+	front_desc(f, 1)[NUM] = (struct front_desc){ BUFFER(0), HDR + 60, 0, 0 };
 	front_driver(f, 1)[2] = NUM;
 	front_driver(f, 1)[1] = 1;
 	front_kick(f, 1);
@@ -178,6 +179,7 @@ static void head_outside(struct front *f)
 
 static void next_outside(struct front *f)
 {
+	front_desc(f, 1)[NUM] = (struct front_desc){ BUFFER(0), HDR + 60, 0, 0 };
 	front_desc(f, 1)[0] = (struct front_desc){ BUFFER(0), 100, 1, NUM };
 	front_driver(f, 1)[1] = 1;
 	front_kick(f, 1);
