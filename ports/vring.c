@@ -90,12 +90,10 @@ void vring_start(struct vring *r, uint32_t base)
 	}
 	r->avail = base & 0x7fff;
 	r->avail_wrap = base >> 15 & 1;
-	r->used = base >> 16 & 0x7fff;
-	r->used_wrap = base >> 31;
 	if (r->avail >= r->num)
 		r->avail = 0;
-	if (r->used >= r->num)
-		r->used = 0;
+	r->used = r->avail;
+	r->used_wrap = r->avail_wrap;
 }
 
 uint32_t vring_base(const struct vring *r)
