@@ -80,8 +80,9 @@ extern const struct vring_ops vring_split, vring_packed;
 int vring_map(struct vring *r, const struct vhost_mem *mem);
 
 /*
- * Begins at @base, as SET_VRING_BASE gives it; vring_map() was done. vring_base() returns where it
- * is now.
+ * Begins at @base, as SET_VRING_BASE gives it; vring_map() was done. Of a packed ring only the
+ * driver's half counts: nothing is in flight then, and DPDK leaves the other half 0. vring_base()
+ * returns where it is now, both halves.
  */
 void vring_start(struct vring *r, uint32_t base);
 uint32_t vring_base(const struct vring *r);

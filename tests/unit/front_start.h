@@ -58,7 +58,8 @@ static inline void front_start(struct front *f, unsigned q)
 	f->wrap[q] = f->used_wrap[q] = true;
 	front_send(f, SET_VRING_CALL, 0, &index, sizeof(index), &f->call[q], 1);
 	front_state(f, SET_VRING_NUM, 0, q, f->num);
-	front_state(f, SET_VRING_BASE, 0, q, front_packed(f) ? 0x80008000u : 0);
+	/* of a packed ring QEMU gives both halves, DPDK the driver's only */
+	front_state(f, SET_VRING_BASE, 0, q, !front_packed(f) ? 0 : q ? 0x80008000u : 0x8000);
 	front_address(f, q);
 	front_send(f, SET_VRING_KICK, 0, &index, sizeof(index), &f->kick[q], 1);
 	front_state(f, SET_VRING_ENABLE, 0, q, 1);
