@@ -19,7 +19,7 @@
 enum result {
 	RUN_SAME,
 	RUN_DIFFERENT,
-	RUN_SLOW, /* the machine was too slow for the program's ageing times: run it with more patience */
+	RUN_SLOW,   /* the machine was too slow for the ageing times: run it with patience */
 	RUN_BROKEN, /* a side could not be started or did not answer */
 };
 
