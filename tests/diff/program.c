@@ -119,7 +119,8 @@ static uint64_t source(struct maker *m, unsigned port)
 
 static uint64_t destination(struct maker *m, uint64_t src)
 {
-	static const uint8_t reserved[] = { 0, 1, 2, 3, 4, 8, 0xd, 0xe, 0xf, 0x10, 0x20, 0x21, 0 };
+	static const uint8_t reserved[] = { 0,	 1,   2,   3,	4,    8,    0xb, 0xc,
+					    0xd, 0xe, 0xf, 0x10, 0x20, 0x21, 0 };
 	unsigned kind = below(m, 100);
 
 	if (kind < 12)
@@ -330,6 +331,7 @@ static int vlan_setting(struct maker *m, const char *name)
 static int vlan_change(struct maker *m)
 {
 	struct command c = { .op = OP_VLAN_ADD, .port = (uint8_t)(1 + below(m, m->p->n_ports)) };
+	static const uint8_t states[] = { 0, 1, 2, 2, 3, 3, 3, 4 };
 	unsigned kind = below(m, 100);
 
 	if (kind < 4)
@@ -341,14 +343,15 @@ static int vlan_change(struct maker *m)
 	if (m->p->host && percent(m, 15))
 		c.port = 0;
 	c.vid = c.vid_last = vlan(m);
-	if (kind < 30) { /* one VLAN: KNOWN_VLAN_SET_PARTS */
+	if (kind < 35) { /* one VLAN: KNOWN_VLAN_SET_PARTS */
 		c.op = OP_VLAN_SET;
-		c.value = percent(m, 50) ? 3 : below(m, 5);
+		c.vid = c.vid_last = percent(m, 50) ? 1 : c.vid;
+		c.value = states[below(m, 8)];
 		return command(m, &c);
 	}
 	if (percent(m, 20) && c.vid <= 4090)
 		c.vid_last = (uint16_t)(c.vid + below(m, 4));
-	if (kind < 50)
+	if (kind < 52)
 		c.op = OP_VLAN_DEL;
 	else
 		c.flags = (percent(m, 40) ? VLAN_UNTAGGED : 0) |
