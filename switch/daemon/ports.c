@@ -177,6 +177,15 @@ static void log_link(struct slot *s, const struct link *link)
 	s->present = link->present;
 }
 
+/* Has the interface of @s looked at again soon, without news of it. */
+static void try_again(struct slot *s)
+{
+	struct itimerspec soon = { .it_value.tv_nsec = RETRY_MS * 1000000L };
+
+	s->retry = true;
+	timerfd_settime(s->ports->retry_fd, 0, &soon, NULL);
+}
+
 /* port_host.link_changed */
 static void host_link_changed(void *ctx, struct port *port, const struct link *link)
 {
@@ -191,21 +200,24 @@ static void host_link_changed(void *ctx, struct port *port, const struct link *l
 	} else {
 		log_link(s, link);
 	}
+	if (!link->present && s->interface && s->home != RTNL_OWN)
+		try_again(s); /* with its namespace gone there may be no news of it either */
 	s->unsettled = true;
 	s->ports->worker->unsettled = true;
 	worker_settle(s->ports->worker);
 }
 
-/* Finds the namespace that @spec names. */
+/* Finds the namespace that @spec names. *@nsid stays as it is when there is none. */
 static int find_home(struct ports *ports, const struct port_spec *spec, int *nsid,
 		     struct error *err)
 {
 	const char *name = resolve_option(spec, "netns");
 	int fd, ret;
 
-	*nsid = RTNL_OWN;
-	if (!name)
+	if (!name) {
+		*nsid = RTNL_OWN;
 		return 0;
+	}
 	fd = netns_open(name, err);
 	if (fd < 0)
 		return fd;
@@ -262,17 +274,16 @@ static int find_link(struct slot *s, struct rtnl_link *l)
  */
 static void explain(struct slot *s, int found, bool held)
 {
-	struct itimerspec soon = { .it_value.tv_nsec = RETRY_MS * 1000000L };
 	const char *why = found  ? "there is no interface %.15s"
 			  : held ? "the TAP %.15s is held by another process"
 				 : "%.15s cannot be attached to now, the log says why";
 
 	s->note[0] = '\0';
-	s->retry = !s->wp.port->link.present && (!found || s->home != RTNL_OWN);
+	s->retry = false;
 	if (!s->wp.port->link.present)
 		snprintf(s->note, sizeof(s->note), why, s->spec.address);
-	if (s->retry)
-		timerfd_settime(s->ports->retry_fd, 0, &soon, NULL);
+	if (!s->wp.port->link.present && (!found || s->home != RTNL_OWN))
+		try_again(s);
 }
 
 /* Looks at the interface of @s again and passes on what there is to say. */
