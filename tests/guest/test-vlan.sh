@@ -5,5 +5,6 @@
 here=$(dirname "$0")
 tmp=$(mktemp -d) || exit
 trap 'rm -rf "$tmp"' EXIT
-"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -o "$tmp/probe" "$here/probe.c" || exit
-"$here/run" -f "$tmp/probe" "$@" "$here/vlan-show.sh"
+"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -o "$tmp/probe" "$here/probe.c" &&
+	"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -o "$tmp/traffic" "$here/../system/traffic.c" || exit
+"$here/run" -f "$tmp/probe" -f "$tmp/traffic" "$@" "$here/vlan-show.sh" "$here/vlan-tcp.sh"
