@@ -50,8 +50,7 @@ tcp() {
 	ip netns exec "$2" timeout 30 traffic tcp-client "10.9.0.$4" 7000 $BYTES 2>/run/client
 	client=$?
 	[ $client = 0 ] || kill $server
-	wait $server
-	if [ $? != 0 ] || [ $client != 0 ]; then
+	if ! wait $server || [ $client != 0 ]; then
 		echo "FAIL tcp $1: $(cat /run/server /run/client)"
 		return
 	fi
