@@ -214,13 +214,15 @@ static size_t hex(const char *text, uint8_t *bytes, size_t room)
 	return n < room ? n : room;
 }
 
-/* frame IFNAME HEX: sends one frame, padded with zeros to 60 bytes. */
+/* frame IFNAME HEX [LENGTH]: sends one frame, padded with zeros to LENGTH (60) bytes. */
 static int send_frame(char **arg)
 {
-	uint8_t bytes[256] = { 0 };
-	size_t n = hex(arg[1], bytes, sizeof(bytes));
+	uint8_t bytes[2048] = { 0 };
+	size_t n = hex(arg[1], bytes, sizeof(bytes)), len = arg[2] ? strtoul(arg[2], NULL, 10) : 60;
 
-	return send(packet_socket(arg[0]), bytes, n < 60 ? 60 : n, 0) < 0;
+	if (len > sizeof(bytes))
+		die("frame: too long");
+	return send(packet_socket(arg[0]), bytes, n < len ? len : n, 0) < 0;
 }
 
 /*
@@ -339,7 +341,7 @@ int main(int argc, char **argv)
 	} commands[] = {
 		{ "tcp-server", 2, 2, tcp_server }, { "tcp-client", 3, 3, tcp_client },
 		{ "udp-server", 3, 3, udp_server }, { "udp-client", 4, 5, udp_client },
-		{ "frame", 2, 2, send_frame },      { "macs", 3, 3, send_macs },
+		{ "frame", 2, 3, send_frame },      { "macs", 3, 3, send_macs },
 		{ "sniff", 2, 2, sniff },           { "hold", 1, 1, hold },
 		{ "long", 4, 4, wait_long },
 	};
