@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # VLANs: what bad input gets, port modes, frames of full length with tags, and TCP between a host that tags and one that
-# does not, as fast as between two that do not. This kernel may lack VLAN devices: a tc program tags (tagger.c).
+# does not, as fast as between two that do not; what VLAN filtering costs a frame. This kernel may lack VLAN devices: a tc program tags (tagger.c).
 # shellcheck source=tests/system/lib.sh disable=SC2317
 . "$(dirname "$0")/lib.sh"
 need jq iperf3 clang tc
@@ -256,10 +256,30 @@ tcp() {
 	check "tcp-no-wrong-vlan" test "$(ctl -j stats | jq '[.ports[].drop_in.vlan] | add')" = 0
 }
 
+# ---- the cost in the core ----
+
+# Prints ns a frame, as a whole number of hundredths, of bench-core with these options.
+cost() { "$BUILD/bench-core" -t 0.3 "$@" | jq '.ns_per_frame * 100 | floor'; }
+
+core() {
+	local round with without
+	: >"$TMP/with"
+	: >"$TMP/without"
+	for round in $(seq 21); do
+		cost -v >>"$TMP/with"
+		cost >>"$TMP/without"
+		with=$(median <"$TMP/with") without=$(median <"$TMP/without")
+		[ "$round" -lt 5 ] || [ $((with - without)) -gt 1000 ] || break
+	done
+	check "core-cost: $((with - without)) hundredths of a ns a frame, $round rounds" \
+		test $((with - without)) -le 1000
+}
+
 ns sw a b d e f g
 veth a eth0 sw p1
 veth b eth0 sw p2
 bad_input
 full_length
 tcp
+core
 finish

@@ -8,7 +8,8 @@
  * from a random port, between random stations of different ports, go through bridge_input(). As
  * behind a driver, every frame lies in a buffer of its own and its addresses have just been
  * written; that writing is not timed, emptying the queues is. Every frame must leave at exactly
- * one port, else the run fails. The result is one JSON object on standard output.
+ * one port, else the run fails. The result is one JSON object on standard output. With -v the bridge
+ * filters VLANs: odd ports carry VLAN 10 tagged, even ones untagged.
  */
 #include <getopt.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@
 
 #define STRIDE (2048 + 64) /* between frame buffers: not a multiple of the page */
 #define FRAME_LEN 60
+#define VID 10u
 #define SLICES 20 /* of the run; the median slice is the result */
 
 struct bench {
@@ -28,6 +30,7 @@ struct bench {
 	uint8_t *buffers;
 	uint32_t n_stations, n_ports;
 	uint64_t random, start_ns;
+	bool vlans;
 };
 
 /* Milliseconds since the start, plus some, so that the clock never reads 0. */
@@ -67,6 +70,8 @@ static void open_bench(struct bench *b, uint32_t fdb_size)
 	b->buffers = aligned_alloc(64, (size_t)BATCH_MAX * STRIDE);
 	if (!b->br || !b->out || !b->buffers)
 		die("memory");
+	if (bridge_set(b->br, BRIDGE_VLAN_FILTERING, b->vlans, now_ms(b), b->out))
+		die("vlan_filtering");
 	for (uint16_t port = 1; port <= b->n_ports; port++) {
 		snprintf(name, sizeof(name), "p%u", port);
 		link.mac = UINT64_C(0x02f000000000) | port;
@@ -74,6 +79,10 @@ static void open_bench(struct bench *b, uint32_t fdb_size)
 		    bridge_port_add(b->br, port, name, false, now_ms(b), b->out) ||
 		    bridge_port_link(b->br, port, &link, now_ms(b), b->out))
 			die("bridge_port_add");
+		if (b->vlans && bridge_vlan_add(b->br, port, VID, VID,
+						port & 1 ? 0 : VLAN_PVID | VLAN_UNTAGGED, now_ms(b),
+						b->out))
+			die("bridge_vlan_add");
 		b->out->n_events = 0;
 	}
 }
@@ -98,6 +107,8 @@ static void put_frame(struct bench *b, unsigned i, uint32_t port, uint64_t dst, 
 			     .len = FRAME_LEN,
 			     .total = FRAME_LEN,
 			     .port = (uint16_t)port };
+	if (b->vlans && port & 1)
+		f->kept = (struct vtag){ TPID_8021Q, VID };
 	mac_store(f->data, dst);
 	mac_store(f->data + MAC_LEN, src);
 	f->data[12] = 0x08;
@@ -193,19 +204,21 @@ int main(int argc, char **argv)
 	bool ok = true;
 	int c;
 
-	while (ok && (c = getopt(argc, argv, "s:p:t:")) != -1) {
+	while (ok && (c = getopt(argc, argv, "s:p:t:v")) != -1) {
 		if (c == 's')
 			b.n_stations = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 'p')
 			b.n_ports = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 't')
 			seconds = atof(optarg);
+		else if (c == 'v')
+			b.vlans = true;
 		else
 			ok = false;
 	}
 	if (!ok || optind != argc || b.n_ports < 2 || b.n_ports >= PORT_MAX ||
 	    b.n_stations < b.n_ports || b.n_stations > FDB_SIZE_MAX / 2 || seconds <= 0) {
-		fputs("usage: core [-s STATIONS] [-p PORTS] [-t SECONDS]\n", stderr);
+		fputs("usage: core [-s STATIONS] [-p PORTS] [-t SECONDS] [-v]\n", stderr);
 		return 2;
 	}
 	while (fdb_size < 2 * b.n_stations)
