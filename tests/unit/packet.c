@@ -262,6 +262,35 @@ START_TEST(no_segmentation)
 }
 END_TEST
 
+/* Whether somebody who listens on v0 itself, as tcpdump does, sees what the port sends. */
+static bool observed(const char *text, bool rings)
+{
+	struct port *p = open_pair(text);
+	struct frame f = frame_of(bytes, 60);
+	int tap = raw_open("v0"), zero = 0;
+	bool seen;
+
+	if (rings)
+		ring(p);
+	setsockopt(tap, SOL_PACKET, PACKET_IGNORE_OUTGOING, &zero, sizeof(zero));
+	fill(bytes, 60);
+	ck_assert_int_eq(lab_tx(p, &f, false), DROP_NONE);
+	ck_assert_uint_eq(receive(), 60);
+	seen = raw_recv(tap, got, sizeof(got), &vnet, &tag, 50) == 60;
+	close(tap);
+	close_pair(p);
+	return seen;
+}
+
+START_TEST(bypass)
+{
+	for (unsigned rings = 0; rings < 2; rings++) {
+		ck_assert(!observed("packet:v0", rings));
+		ck_assert(observed("packet:v0,bypass=off", rings));
+	}
+}
+END_TEST
+
 /* The kernel's bridge lets frames of up to four bytes over the MTU pass, and so do we, with one tag
  * more. */
 START_TEST(over_mtu)
@@ -318,6 +347,7 @@ int main(void)
 	tcase_add_test(c, overrun_by_size);
 	tcase_add_test(c, cut_in_software);
 	tcase_add_test(c, no_segmentation);
+	tcase_add_test(c, bypass);
 	tcase_add_test(c, over_mtu);
 	suite_add_tcase(suite, c);
 	return lab_run(suite);
