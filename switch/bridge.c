@@ -49,7 +49,7 @@ void bridge_free(struct bridge *br)
 void bridge_tick(struct bridge *br, uint64_t now_ms, struct outbox *out)
 {
 	struct fdb_entry gone[64];
-	unsigned room = (OUTBOX_EVENTS - out->n_events);
+	unsigned room = outbox_fdb_room(out);
 	unsigned n;
 
 	if (room < 8)

@@ -38,9 +38,18 @@ void outbox_port_del(struct outbox *out, uint16_t port)
 	portset_del(&out->busy, port);
 }
 
+unsigned outbox_fdb_room(const struct outbox *out)
+{
+	unsigned most = OUTBOX_EVENTS - OUTBOX_KEPT;
+
+	return out->n_events < most ? most - out->n_events : 0;
+}
+
 void outbox_event(struct outbox *out, const struct event *event)
 {
-	if (out->n_events < OUTBOX_EVENTS)
+	bool fdb = event->kind <= EVENT_FDB_FLUSHED;
+
+	if (fdb ? outbox_fdb_room(out) > 0 : out->n_events < OUTBOX_EVENTS)
 		out->event[out->n_events++] = *event;
 	else
 		out->lost++;
@@ -66,7 +75,7 @@ void outbox_fdb_changes(struct outbox *out, const struct fdb_changes *changes)
 
 unsigned outbox_room(const struct outbox *out)
 {
-	unsigned room = (OUTBOX_EVENTS - out->n_events) / EVENTS_PER_FRAME;
+	unsigned room = outbox_fdb_room(out) / EVENTS_PER_FRAME;
 
 	if (room > BATCH_MAX)
 		room = BATCH_MAX;

@@ -19,6 +19,7 @@
 #include "vlan/portset.h"
 
 #define OUTBOX_EVENTS 512u
+#define OUTBOX_KEPT 64u /* of them for ports and VLANs, however many addresses go with them */
 
 enum event_kind {
 	EVENT_FDB_ADDED,
@@ -58,7 +59,10 @@ int outbox_port_add(struct outbox *out, uint16_t port);
 /* Releases them; the queue must be empty. Harmless when there are none. */
 void outbox_port_del(struct outbox *out, uint16_t port);
 
-/* Appends @event, or counts it as lost when the list is full. */
+/* Returns how many events of addresses fit. */
+unsigned outbox_fdb_room(const struct outbox *out);
+
+/* Appends @event, or counts it as lost when the list has no room for its kind. */
 void outbox_event(struct outbox *out, const struct event *event);
 
 /* Appends what an FDB call left in @changes. */

@@ -13,6 +13,7 @@
 #include "switch/daemon/worker.h"
 
 #define WALK_STEP 64
+#define VLAN_STEP 128u
 
 struct user {
 	struct daemon *daemon;
@@ -129,19 +130,19 @@ static int port_set(struct user *u, const struct verb *v, uint16_t n)
 	return bridge_port_set(u->bridge, n, v->attr, value, now_of(u), u->worker.out);
 }
 
-static int vlan_set(struct user *u, const struct verb *v, uint16_t n)
+static int vlan_step(struct user *u, const struct verb *v, uint16_t n, uint16_t first,
+		     uint16_t last)
 {
 	struct outbox *out = u->worker.out;
 	uint64_t now = now_of(u);
 
 	switch (v->op) {
 	case VERB_VLAN_ADD:
-		return bridge_vlan_add(u->bridge, n, v->vid_first, v->vid_last, v->flags, now, out);
+		return bridge_vlan_add(u->bridge, n, first, last, v->flags, now, out);
 	case VERB_VLAN_DEL:
-		return bridge_vlan_del(u->bridge, n, v->vid_first, v->vid_last, now, out);
+		return bridge_vlan_del(u->bridge, n, first, last, now, out);
 	case VERB_VLAN_SET:
-		return bridge_vlan_set_state(u->bridge, n, v->vid_first, v->vid_last, v->state, now,
-					     out);
+		return bridge_vlan_set_state(u->bridge, n, first, last, v->state, now, out);
 	case VERB_FDB_DEL:
 	case VERB_FDB_ADD:
 	case VERB_PORT_DEL:
@@ -151,6 +152,20 @@ static int vlan_set(struct user *u, const struct verb *v, uint16_t n)
 		break;
 	}
 	return -EINVAL;
+}
+
+/* Does a range in steps that are sure to fit into the outbox: a VLAN may be news of two addresses. */
+static int vlan_set(struct user *u, const struct verb *v, uint16_t n)
+{
+	int ret = 0;
+
+	for (unsigned first = v->vid_first; first <= v->vid_last && !ret; first += VLAN_STEP) {
+		unsigned last = first + VLAN_STEP - 1;
+
+		last = last < v->vid_last ? last : v->vid_last;
+		ret = flush(u, vlan_step(u, v, n, (uint16_t)first, (uint16_t)last));
+	}
+	return ret;
 }
 
 static int fdb_set(struct user *u, const struct verb *v, uint16_t n)
