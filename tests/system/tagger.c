@@ -10,8 +10,8 @@
 
 #define SECTION(name) __attribute__((section(name), used))
 
-static long (*const vlan_push)(struct __sk_buff *skb, __u16 proto, __u16 tci) =
-	(void *)BPF_FUNC_skb_vlan_push;
+static long (*const vlan_push)(struct __sk_buff *skb, __u16 proto,
+			       __u16 tci) = (void *)BPF_FUNC_skb_vlan_push;
 static long (*const vlan_pop)(struct __sk_buff *skb) = (void *)BPF_FUNC_skb_vlan_pop;
 
 SECTION("push_tag") int tagger_push(struct __sk_buff *skb)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# VLANs: what bad input gets, port modes, frames of full length with tags, and TCP between a host that tags and one that
-# does not, as fast as between two that do not; what VLAN filtering costs a frame. This kernel may lack VLAN devices: a tc program tags (tagger.c).
+# VLANs: what bad input gets, port modes, frames of full length with tags, TCP between a host that tags and one that does
+# not, as fast as between two that do not, and what VLAN filtering costs a frame. Since this kernel may lack VLAN
+# devices, a tc program tags (tagger.c).
 # shellcheck source=tests/system/lib.sh disable=SC2317
 . "$(dirname "$0")/lib.sh"
 need jq iperf3 clang tc
