@@ -154,7 +154,7 @@ static int vlan_step(struct user *u, const struct verb *v, uint16_t n, uint16_t 
 	return -EINVAL;
 }
 
-/* Does a range in steps that are sure to fit into the outbox: a VLAN may be news of two addresses. */
+/* Does a range in steps that surely fit into the outbox: a VLAN may be news of two addresses. */
 static int vlan_set(struct user *u, const struct verb *v, uint16_t n)
 {
 	int ret = 0;

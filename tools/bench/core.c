@@ -8,8 +8,8 @@
  * from a random port, between random stations of different ports, go through bridge_input(). As
  * behind a driver, every frame lies in a buffer of its own and its addresses have just been
  * written; that writing is not timed, emptying the queues is. Every frame must leave at exactly
- * one port, else the run fails. The result is one JSON object on standard output. With -v the bridge
- * filters VLANs: odd ports carry VLAN 10 tagged, even ones untagged.
+ * one port, else the run fails. The result is one JSON object on standard output. With -v the
+ * bridge filters VLANs: odd ports carry VLAN 10 tagged, even ones untagged.
  */
 #include <getopt.h>
 #include <stdbool.h>
