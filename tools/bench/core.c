@@ -79,9 +79,9 @@ static void open_bench(struct bench *b, uint32_t fdb_size)
 		    bridge_port_add(b->br, port, name, false, now_ms(b), b->out) ||
 		    bridge_port_link(b->br, port, &link, now_ms(b), b->out))
 			die("bridge_port_add");
-		if (b->vlans && bridge_vlan_add(b->br, port, VID, VID,
-						port & 1 ? 0 : VLAN_PVID | VLAN_UNTAGGED, now_ms(b),
-						b->out))
+		if (b->vlans &&
+		    bridge_vlan_add(b->br, port, VID, VID, port & 1 ? 0 : VLAN_PVID | VLAN_UNTAGGED,
+				    now_ms(b), b->out))
 			die("bridge_vlan_add");
 		b->out->n_events = 0;
 	}
