@@ -15,7 +15,10 @@
 #define PORT_TEXT_MAX 16384u
 
 /* Long options without a letter are numbered from here. */
-enum { LONG_FDB_SIZE = 256, LONG_HELP, LONG_VERSION };
+enum { LONG_FDB_SIZE = 256, LONG_POLL, LONG_CPU, LONG_HELP, LONG_VERSION };
+
+#define POLL_DEFAULT_US 20u
+#define POLL_MAX_US 10000u
 
 static const struct option_row {
 	int letter;
@@ -34,6 +37,8 @@ static const struct option_row {
 	  "control socket (/run/uswitch/NAME.sock, else under $XDG_RUNTIME_DIR)" },
 	{ 'G', NULL, "GROUP", "let this group use the control socket" },
 	{ LONG_FDB_SIZE, "fdb-size", "N", "room for N addresses, 1024 to 4194304 (65536)" },
+	{ LONG_POLL, "poll", "N", "look N us for frames before sleeping, while that pays (20)" },
+	{ LONG_CPU, "cpu", "keep|any", "stay on one processor, or not (keep)" },
 	{ 'D', NULL, NULL, "detach once started" },
 	{ 'v', NULL, NULL, "say more; twice: debug" },
 	{ LONG_HELP, "help", NULL, "print this text" },
@@ -111,18 +116,27 @@ static int add_port(struct options *o, const char *text, struct error *err)
 	return add_line(o, text, err);
 }
 
-static int set_fdb_size(struct options *o, const char *text, struct error *err)
+/* Reads the number that option --@name was given. */
+static int set_number(uint32_t *number, const char *name, const char *text, uint32_t min,
+		      uint32_t max, struct error *err)
 {
 	char *end;
 	unsigned long n;
 
 	errno = 0;
 	n = strtoul(text, &end, 10);
-	if (!isdigit((unsigned char)text[0]) || *end || errno || n < FDB_SIZE_MIN ||
-	    n > FDB_SIZE_MAX)
-		return error_set(err, -EINVAL, "--fdb-size %.32s: must be a number from %u to %u",
-				 text, FDB_SIZE_MIN, FDB_SIZE_MAX);
-	o->fdb_size = (uint32_t)n;
+	if (!isdigit((unsigned char)text[0]) || *end || errno || n < min || n > max)
+		return error_set(err, -EINVAL, "--%s %.32s: must be a number from %u to %u", name,
+				 text, min, max);
+	*number = (uint32_t)n;
+	return 0;
+}
+
+static int set_cpu(struct options *o, const char *text, struct error *err)
+{
+	if (strcmp(text, "keep") && strcmp(text, "any"))
+		return error_set(err, -EINVAL, "--cpu %.32s: must be keep or any", text);
+	o->keep_cpu = !strcmp(text, "keep");
 	return 0;
 }
 
@@ -177,7 +191,11 @@ static int take(struct options *o, int letter, const char *arg, struct error *er
 		o->verbose++;
 		return 0;
 	case LONG_FDB_SIZE:
-		return set_fdb_size(o, arg, err);
+		return set_number(&o->fdb_size, "fdb-size", arg, FDB_SIZE_MIN, FDB_SIZE_MAX, err);
+	case LONG_POLL:
+		return set_number(&o->poll_us, "poll", arg, 0, POLL_MAX_US, err);
+	case LONG_CPU:
+		return set_cpu(o, arg, err);
 	case LONG_HELP:
 		return OPTIONS_HELP;
 	case LONG_VERSION:
@@ -202,7 +220,11 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	char letters[3 * N_ROWS + 3], host[32];
 	int letter, ret = 0;
 
-	*o = (struct options){ .name = "br0", .backend = "auto", .fdb_size = FDB_SIZE_DEFAULT };
+	*o = (struct options){ .name = "br0",
+			       .backend = "auto",
+			       .fdb_size = FDB_SIZE_DEFAULT,
+			       .poll_us = POLL_DEFAULT_US,
+			       .keep_cpu = true };
 	make_tables(letters, longs);
 	opterr = 0;
 	optind = 0; /* glibc: start over */

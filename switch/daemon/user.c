@@ -362,7 +362,8 @@ int user_open(struct daemon *d, struct error *err)
 	if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
 		return error_set(err, -errno, "cannot draw a random number: %s", strerror(errno));
 	u->bridge = bridge_new(d->options.fdb_size, secret);
-	if (!u->bridge || worker_init(&u->worker, d, u->bridge))
+	if (!u->bridge ||
+	    worker_init(&u->worker, d, u->bridge, d->options.poll_us, d->options.keep_cpu))
 		return error_set(err, -ENOMEM,
 				 "out of memory for a table of %u addresses (--fdb-size)",
 				 d->options.fdb_size);

@@ -2,15 +2,20 @@
 #include "switch/daemon/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "switch/daemon/cycles.h"
 #include "switch/daemon/daemon.h"
 
 #define BATCHES_PER_TURN 16
 #define SENDS_PER_TURN 4096 /* floods to many ports end a turn early */
+#define POLLS_PER_TURN 16   /* bursts found by polling before other events get a look */
+#define WINDOW_MIN_NS 1000  /* a poll that is shorter finds nothing */
 
-int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge)
+int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, uint32_t poll_us,
+		bool keep_cpu)
 {
 	int ret;
 
@@ -20,6 +25,8 @@ int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge)
 	w->bridge = bridge;
 	w->words = 1;
 	w->deadline = UINT64_MAX;
+	w->poll_ns = w->window_ns = 1000 * (uint64_t)poll_us;
+	cpu_init(&w->cpu, keep_cpu);
 	w->out = outbox_new();
 	ret = w->out ? batch_init(&w->in) : -ENOMEM;
 	if (ret)
@@ -48,6 +55,7 @@ void worker_del(struct worker *w, uint16_t number)
 	if (p->ready)
 		TAILQ_REMOVE(&w->ready, p, entry);
 	p->ready = false;
+	portset_del(&w->recent, number);
 	w->port[number] = NULL;
 }
 
@@ -118,8 +126,10 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 	}
 	if (port->ops->done)
 		port->ops->done(port, 0, in);
-	if (in->n)
+	if (in->n) {
 		in->stats->rx_cycles += cycles_now() - begin;
+		portset_add(&w->recent, port->number);
+	}
 	w->running = false;
 	return in->more;
 }
@@ -139,11 +149,74 @@ static void run_timers(struct worker *w, uint64_t now)
 	}
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Takes a batch of each port that had frames lately. Returns whether there was a frame. */
+static bool poll_ports(struct worker *w, uint64_t now)
+{
+	bool found = false;
+
+	PORTSET_FOREACH(n, &w->recent, w->words) {
+		if (run_port(w, w->port[n], now))
+			worker_ready(w, w->port[n]);
+		found |= w->in.n > 0;
+		worker_settle(w);
+	}
+	return found;
+}
+
+/*
+ * Frames have ended: looks for more before the loop sleeps, giving way to whoever wants this
+ * processor. It pays when the frames that end a sleep would have been found; a sleep that lasts
+ * longer halves the next try. Returns whether to be called again at once.
+ */
+static bool poll_on(struct worker *w, uint64_t now)
+{
+	unsigned found = 0;
+
+	if (portset_empty(&w->recent, w->words))
+		return false;
+	if (!w->poll_ns)
+		goto sleep;
+	w->idle_ns = clock_ns();
+	do {
+		if (!poll_ports(w, now)) {
+			sched_yield();
+			continue;
+		}
+		if (!TAILQ_EMPTY(&w->ready) || ++found == POLLS_PER_TURN)
+			return true;
+		w->idle_ns = clock_ns();
+	} while (clock_ns() - w->idle_ns < w->window_ns);
+	w->slept = true;
+sleep:
+	w->recent = (struct portset){ 0 };
+	return false;
+}
+
+/* The first frames after a sleep: would polling have found them? */
+static void learn_window(struct worker *w)
+{
+	w->slept = false;
+	if (clock_ns() - w->idle_ns <= w->poll_ns)
+		w->window_ns = w->poll_ns;
+	else if (w->window_ns)
+		w->window_ns = w->window_ns / 2 < WINDOW_MIN_NS ? 0 : w->window_ns / 2;
+}
+
 uint64_t worker_turn(void *worker, uint64_t now)
 {
 	struct worker *w = worker;
 	uint64_t next, enough = w->sends + SENDS_PER_TURN;
 
+	if (w->slept && !TAILQ_EMPTY(&w->ready))
+		learn_window(w);
 	for (unsigned i = 0; i < BATCHES_PER_TURN && w->sends < enough && !TAILQ_EMPTY(&w->ready);
 	     i++) {
 		struct worker_port *p = TAILQ_FIRST(&w->ready);
@@ -160,7 +233,9 @@ uint64_t worker_turn(void *worker, uint64_t now)
 		bridge_tick(w->bridge, now, w->out);
 		worker_flush(w, now);
 	}
-	if (!TAILQ_EMPTY(&w->ready))
+	if (!portset_empty(&w->recent, w->words))
+		cpu_turn(&w->cpu, now);
+	if (!TAILQ_EMPTY(&w->ready) || poll_on(w, now))
 		return now;
 	next = bridge_next(w->bridge, now);
 	return next < w->deadline ? next : w->deadline;

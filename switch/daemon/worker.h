@@ -5,8 +5,9 @@
  * A worker has its own batch, outbox (with the counters) and ready list, and no more than that may
  * be touched by a frame; so there can be several one day. The surprising rule: a port stays on the
  * ready list until its rx() left `more` false, whatever epoll says, and a turn gives each ready
- * port one batch, in order. The frame path allocates nothing and logs nothing. Made by user.c;
- * ports.c tells it of ports; the loop calls worker_turn().
+ * port one batch, in order. When no frames are left it looks for more for a moment before it lets
+ * the loop sleep, as long as that pays. The frame path allocates nothing and logs nothing. Made by
+ * user.c; ports.c tells it of ports; the loop calls worker_turn().
  */
 #ifndef SWITCH_DAEMON_WORKER_H
 #define SWITCH_DAEMON_WORKER_H
@@ -17,6 +18,7 @@
 
 #include "ports/port.h"
 #include "switch/bridge.h"
+#include "switch/daemon/cpu.h"
 #include "switch/outbox.h"
 
 struct daemon;
@@ -38,20 +40,28 @@ struct worker {
 	struct batch in;
 	struct worker_list ready;
 	struct worker_port *port[PORT_MAX];
-	unsigned words;    /* of port sets, by the highest port number */
-	uint64_t deadline; /* the earliest of all ports */
-	uint64_t sends;    /* frames given to ports */
-	bool running;      /* frames are on their way: the bridge must not be changed */
-	bool unsettled;    /* have settle() called once they have arrived */
+	unsigned words;        /* of port sets, by the highest port number */
+	uint64_t deadline;     /* the earliest of all ports */
+	uint64_t sends;        /* frames given to ports */
+	struct portset recent; /* ports that had frames since the worker last slept */
+	uint64_t poll_ns;      /* longest look for more frames before sleeping, 0 = none */
+	uint64_t window_ns;    /* its length now */
+	uint64_t idle_ns;      /* when frames ended */
+	bool slept;            /* nothing was received since the last sleep */
+	struct cpu cpu;
+	bool running;   /* frames are on their way: the bridge must not be changed */
+	bool unsettled; /* have settle() called once they have arrived */
 	void (*settle)(void *arg);
 	void *settle_arg;
 };
 
 /*
- * Prepares @w to forward through @bridge. Returns 0 or -ENOMEM. worker_fini() accepts a zeroed
- * worker.
+ * Prepares @w to forward through @bridge on the calling thread. @poll_us: how long to look for more
+ * frames before sleeping, at most, 0 = not at all. @keep_cpu: stay on one processor, see cpu.h.
+ * Returns 0 or -ENOMEM. worker_fini() accepts a zeroed worker.
  */
-int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge);
+int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, uint32_t poll_us,
+		bool keep_cpu);
 void worker_fini(struct worker *w);
 
 /* Port @number, which has a queue in w->out, is now @p. */

@@ -119,8 +119,9 @@ static uint64_t source(struct maker *m, unsigned port)
 
 static uint64_t destination(struct maker *m, uint64_t src)
 {
-	static const uint8_t reserved[] = { 0,	 1,   2,   3,	4,    8,    0xb, 0xc,
-					    0xd, 0xe, 0xf, 0x10, 0x20, 0x21, 0 };
+	static const uint8_t reserved[] = {
+		0, 1, 2, 3, 4, 8, 0xb, 0xc, 0xd, 0xe, 0xf, 16, 32, 33, 0
+	};
 	unsigned kind = below(m, 100);
 
 	if (kind < 12)

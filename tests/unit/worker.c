@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fdb/mac.h"
 #include "switch/daemon/daemon.h"
@@ -18,6 +19,8 @@ struct fake {
 	struct port port;
 	struct worker_port wp;
 	unsigned waiting;
+	unsigned later;   /* a frame arrives at this many rx() calls from now, 0 = none */
+	bool always;      /* a frame arrives at every rx() call */
 	unsigned batches; /* rx() calls */
 	unsigned sent;
 	unsigned timers;
@@ -37,7 +40,10 @@ static void fake_rx(struct port *port, unsigned queue, struct batch *b)
 
 	(void)queue;
 	f->batches++;
-	order[strlen(order)] = (char)('a' + (f - fake));
+	if (strlen(order) < sizeof(order) - 1)
+		order[strlen(order)] = (char)('a' + (f - fake));
+	if (f->always || (f->later && !--f->later))
+		f->waiting++;
 	for (; f->waiting && b->n < BATCH_MAX; f->waiting--)
 		b->frame[b->n++] = (struct frame){ .data = f->frame,
 						   .len = sizeof(f->frame),
@@ -113,7 +119,7 @@ static void setup(void)
 
 	br = bridge_new(FDB_SIZE_MIN, secret);
 	ck_assert_ptr_nonnull(br);
-	ck_assert_int_eq(worker_init(&w, &d, br), 0);
+	ck_assert_int_eq(worker_init(&w, &d, br, 0, false), 0);
 	w.settle = settle;
 	settled = 0;
 	memset(order, 0, sizeof(order));
@@ -212,6 +218,72 @@ START_TEST(news_wait_for_the_batch)
 }
 END_TEST
 
+START_TEST(polls_before_sleeping)
+{
+	w.poll_ns = w.window_ns = 5000000;
+	fake[0].waiting = 1;
+	fake[0].later = 4;
+	worker_ready(&w, &fake[0].wp);
+	ck_assert_uint_gt(worker_turn(&w, 5), 5);
+	ck_assert_uint_eq(fake[2].sent, 2);
+	ck_assert_uint_ge(fake[0].batches, 4);
+	ck_assert_uint_eq(fake[1].batches, 0); /* had no frames */
+	/* asleep: nobody is looked at */
+	fake[0].later = 1;
+	fake[0].batches = 0;
+	worker_turn(&w, 6);
+	ck_assert_uint_eq(fake[0].batches, 0);
+}
+END_TEST
+
+START_TEST(polling_that_does_not_pay)
+{
+	w.poll_ns = w.window_ns = 100000;
+	for (unsigned i = 0; i < 8; i++) {
+		struct timespec longer = { .tv_nsec = 300000 };
+
+		fake[0].waiting = 1;
+		worker_ready(&w, &fake[0].wp);
+		worker_turn(&w, 5);
+		ck_assert_uint_eq(w.window_ns, i < 7 ? 100000u >> i : 0u);
+		nanosleep(&longer, NULL);
+	}
+	/* until frames end a sleep that a poll would have bridged */
+	w.poll_ns = 1000000000;
+	fake[0].waiting = 1;
+	worker_ready(&w, &fake[0].wp);
+	worker_turn(&w, 5);
+	w.poll_ns = 0;
+	ck_assert_uint_eq(w.window_ns, 1000000000);
+}
+END_TEST
+
+/* Polling looks at other events after some bursts. */
+START_TEST(polling_is_bounded)
+{
+	w.poll_ns = w.window_ns = 5000000;
+	fake[0].always = true;
+	worker_ready(&w, &fake[0].wp);
+	ck_assert_uint_eq(worker_turn(&w, 5), 5);
+	ck_assert_uint_le(fake[0].batches, 17);
+	ck_assert_uint_ge(fake[0].batches, 2);
+}
+END_TEST
+
+START_TEST(removed_while_polled)
+{
+	w.poll_ns = w.window_ns = 5000000;
+	fake[0].waiting = fake[1].waiting = 1;
+	fake[0].lose_link = true;
+	worker_ready(&w, &fake[0].wp);
+	worker_ready(&w, &fake[1].wp);
+	worker_turn(&w, 5);
+	worker_del(&w, 1);
+	worker_turn(&w, 6);
+	ck_assert(portset_empty(&w.recent, w.words));
+}
+END_TEST
+
 START_TEST(removed_while_ready)
 {
 	fake[0].waiting = 1;
@@ -238,6 +310,10 @@ int main(void)
 	tcase_add_test(all, floods_end_a_turn);
 	tcase_add_test(all, timers);
 	tcase_add_test(all, news_wait_for_the_batch);
+	tcase_add_test(all, polls_before_sleeping);
+	tcase_add_test(all, polling_that_does_not_pay);
+	tcase_add_test(all, polling_is_bounded);
+	tcase_add_test(all, removed_while_polled);
 	tcase_add_test(all, removed_while_ready);
 	suite_add_tcase(s, all);
 	runner = srunner_create(s);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu: held, let go, and what somebody else decided. */
+#include "switch/daemon/cpu.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct cpu c;
+static cpu_set_t before, now;
+
+static int count(void)
+{
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(now), &now), 0);
+	return CPU_COUNT(&now);
+}
+
+static void setup(void)
+{
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
+}
+
+static void teardown(void)
+{
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+START_TEST(held_and_let_go)
+{
+	cpu_init(&c, true);
+	ck_assert_int_eq(count(), CPU_COUNT(&before)); /* nothing happens before frames do */
+	cpu_turn(&c, 10000);
+	ck_assert_int_eq(count(), 1);
+	cpu_turn(&c, 10999);
+	ck_assert_int_eq(count(), 1);
+	if (CPU_COUNT(&before) > 1) {
+		cpu_turn(&c, 11000);
+		ck_assert(CPU_EQUAL(&before, (count(), &now)));
+		cpu_turn(&c, 11001);
+		ck_assert_int_eq(count(), 1);
+	}
+}
+END_TEST
+
+START_TEST(left_alone)
+{
+	cpu_init(&c, false);
+	cpu_turn(&c, 10000);
+	ck_assert(CPU_EQUAL(&before, (count(), &now)));
+}
+END_TEST
+
+/* Somebody moves us to another processor: we stay there and ask for no other. */
+START_TEST(overruled)
+{
+	cpu_set_t other;
+	unsigned cpu = 0;
+
+	if (CPU_COUNT(&before) < 2)
+		return;
+	cpu_init(&c, true);
+	cpu_turn(&c, 10000);
+	ck_assert_int_eq(count(), 1);
+	while (!CPU_ISSET(cpu, &before) || CPU_ISSET(cpu, &now))
+		cpu++;
+	CPU_ZERO(&other);
+	CPU_SET(cpu, &other);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(other), &other), 0);
+	for (uint64_t ms = 11000; ms < 20000; ms += 500) {
+		cpu_turn(&c, ms);
+		ck_assert_int_eq(count(), 1);
+		ck_assert(CPU_EQUAL(&other, &now));
+	}
+	/* and when it is taken back, we may choose again */
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(before), &before), 0);
+	cpu_turn(&c, 30000);
+	ck_assert_int_eq(count(), 1);
+	cpu_turn(&c, 31000);
+	ck_assert(CPU_EQUAL(&before, (count(), &now)));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("cpu");
+	TCase *all = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(all, setup, teardown);
+	tcase_add_test(all, held_and_let_go);
+	tcase_add_test(all, left_alone);
+	tcase_add_test(all, overruled);
+	suite_add_tcase(s, all);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
