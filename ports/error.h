@@ -16,4 +16,7 @@ struct error {
 int error_set(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Returns the name of the errno @code, "EINVAL"; "EIO" for one that we never return. */
+const char *error_name(int code);
+
 #endif

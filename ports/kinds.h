@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "ports/port.h"
+#include "vlan/portset.h"
 
 extern const struct port_ops tap_ops;
 extern const struct port_ops packet_ops;
@@ -24,6 +25,25 @@ extern const struct port_ops vhost_user_ops;
 
 /* Options that every kind of port has: the switch's own, not a driver's. Ends with name = NULL. */
 extern const struct port_option port_common_options[];
+
+/*
+ * Options of every kind that listens for guests (port_host.accept): the switch's own, too, but in
+ * the kind's table, as few kinds listen.
+ */
+#define PORT_GUESTS 256u
+#define PORT_KEEP_S 300u
+#define PORT_GUEST_OPTIONS                                                                   \
+	{ .name = "guests",                                                                  \
+	  .type = PORT_OPT_NUMBER,                                                           \
+	  .min = 1,                                                                          \
+	  .max = PORT_MAX - 1,                                                               \
+	  .help = "of a listening port: at most N guests at a time (default 256)" },         \
+	{                                                                                    \
+		.name = "keep", .type = PORT_OPT_NUMBER, .max = 86400,                       \
+		.help = "of a listening port: keep the port of a guest that has left for N " \
+			"seconds, with its name and counters, for when it is back (default " \
+			"300; 0 = not)"                                                      \
+	}
 
 /* As port_spec_parse() with the kinds of @kinds, NULL-terminated. */
 int port_spec_parse_kinds(const char *text, const struct port_ops *const *kinds,

@@ -48,8 +48,9 @@ struct port_host { /* what a driver may ask of whoever runs it */
 	/* The driver itself noticed that @port's link is now as in @link. */
 	void (*link_changed)(void *ctx, struct port *port, const struct link *link);
 	/*
-	 * @listener made @port. 0: it has a name and a number, and asks its own port->host from now
-	 * on; else -errno, and the driver frees it.
+	 * @listener made @port for a guest; from event() or timer() only. 0: it has a name and a
+	 * number, and asks its own port->host from now on, until it says that it is not present:
+	 * then it is closed soon. Else -errno, and the driver frees it.
 	 */
 	int (*accept)(void *ctx, struct port *listener, struct port *port);
 	/*

@@ -4,7 +4,7 @@
  * -netdev stream and socket, passt and socket_vmnet speak it.
  *
  * One structure for three roles: a listener, which moves no frames; a guest that a listener
- * accepted, which is gone for good when its connection ends; and a client, which connects again.
+ * accepted, which is of no more use when its connection ends; and a client, which connects again.
  * Received frames stay where read() put them, so there is no copy.
  */
 #include <errno.h>
@@ -180,11 +180,16 @@ static int stream_listen(struct stream *s, struct error *err)
 static int stream_open(const struct port_spec *spec, const struct link *link,
 		       const struct port_host *host, struct port **portp, struct error *err)
 {
+	bool listens = port_spec_number(spec, "listen", 0);
 	struct stream *s;
 	int ret;
 
 	(void)link;
-	s = stream_new(port_spec_number(spec, "listen", 0) ? LISTENER : CLIENT, host);
+	if (!listens && (port_spec_number(spec, "guests", 0) ||
+			 port_spec_number(spec, "keep", UINT64_MAX) != UINT64_MAX))
+		return error_set(err, -EINVAL, "%s: guests and keep are for a port with listen",
+				 spec->address);
+	s = stream_new(listens ? LISTENER : CLIENT, host);
 	if (!s)
 		return error_set(err, -ENOMEM, "%s: out of memory", spec->address);
 	memcpy(s->port.name, spec->name, sizeof(s->port.name));
@@ -428,8 +433,8 @@ static const struct port_option stream_options[] = {
 	{ .name = "listen",
 	  .type = PORT_OPT_FLAG,
 	  .help = "wait for guests: each that connects gets a port of its own, named by this one's "
-		  "name and a number, with this one's settings, until it disconnects (default: "
-		  "connect, again and again)" },
+		  "name and a number, with this one's settings (default: connect, again and again)" },
+	PORT_GUEST_OPTIONS,
 	{ .name = NULL },
 };
 

@@ -1,24 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guests: what the port of a guest gets from the listening port that accepted it.
+ * guests: the ports of those that connect to a listening port.
  *
- * The surprising rule: the state (forwarding, ...) is not a setting here, each port has its own.
- * Called by ports.c.
+ * Each guest gets a port, named NAME0, NAME1, ... (NAME.0, ... where NAME ends in a digit), with
+ * all settings of the listener, then and later. The surprising rule: the port outlives the guest.
+ * Its addresses are forgotten at once, but for `keep` seconds it is `missing` with its name and
+ * counters, and the next guest that connects takes it; with several such ports, that of the guest
+ * that left last, which is the one most likely to be back. So a listener never has more ports than
+ * it had guests at a time. A kept port gives way to any other that needs its number or its name.
+ *
+ * A driver knows nothing of this: its port ends with link.present = false. Called by ports.c, which
+ * owns the slots, on the main thread.
  */
 #ifndef SWITCH_DAEMON_GUESTS_H
 #define SWITCH_DAEMON_GUESTS_H
 
-#include "switch/bridge.h"
-#include "switch/outbox.h"
+#include <stdbool.h>
+
+struct port;
+struct ports;
+struct slot;
 
 /*
- * Makes up a @name for a guest of the port @listener: the first that no port of @br has of NAME0,
- * NAME1, ..., or NAME.0, ... where NAME ends in a digit; a long NAME is cut.
+ * port_host.accept of the slot @ctx; from event() or timer() of @listener only, as it may close
+ * ports of guests that have left. -EUSERS: as many as `guests` allows are there.
  */
-void guests_name(const struct bridge *br, const char *listener, char name[PORT_NAME_MAX]);
+int guests_accept(void *ctx, struct port *listener, struct port *port);
 
-/* Gives port @to of @br all attributes and VLANs that port @from has, and no others. */
-void guests_settings(struct bridge *br, uint16_t from, uint16_t to, uint64_t now,
-		     struct outbox *out);
+/* The guest of @s has disconnected; guests_sweep() follows when no frame is under way. */
+void guests_leave(struct slot *s);
+
+/* To be called when ports->gone_fd is readable; @ports is a struct ports. */
+void guests_sweep(void *ports, unsigned what);
+
+/* Deletes the port of the guest that left first, of all. Returns whether there was one. */
+bool guests_give_up(struct ports *ports);
 
 #endif

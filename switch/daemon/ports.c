@@ -16,6 +16,7 @@
 #include "switch/daemon/closer.h"
 #include "switch/daemon/guests.h"
 #include "switch/daemon/loop.h"
+#include "switch/daemon/ports_private.h"
 #include "switch/daemon/resolve.h"
 #include "switch/daemon/rtnl.h"
 
@@ -25,68 +26,10 @@
  */
 #define RETRY_MS 500
 
-/* A descriptor that a driver asked to have watched. */
-struct port_watch {
-	struct slot *slot;
-	int fd;
-	struct port_watch *next;
-};
-
 _Static_assert((int)PORT_IN == LOOP_IN && (int)PORT_OUT == LOOP_OUT,
 	       "a driver's events are the loop's");
 
-enum {
-	LOG_LINK,
-	LOG_BACK,
-	LOG_GONE,
-	N_LOG
-}; /* news of a port's link that is logged, each at its own rate */
-
-struct slot {
-	struct worker_port wp;
-	struct ports *ports;
-	struct port_host asks; /* what the driver may ask of us; ctx is this slot */
-	struct port_spec spec; /* resolved */
-	struct port_watch *watches;
-	uint16_t number;
-	uint16_t listener; /* whose guest it is, PORT_NONE = of the configuration */
-	bool host;
-	bool gone;      /* the guest has disconnected */
-	bool interface; /* it has one, whose news are followed */
-	int home;       /* nsid where its interface is looked for */
-	int nsid;       /* nsid where it is now */
-	bool present;   /* as last logged */
-	bool retry;     /* missing, though it may be possible to attach soon */
-	bool dirty;     /* there was news */
-	bool flapped;   /* it had no link at some moment since */
-	bool unsettled; /* port->link is not yet told to the bridge */
-	char note[160];
-	struct log_rate rate[N_LOG];
-};
-
-struct ports {
-	struct loop *loop;
-	struct worker *worker;
-	struct rtnl *rtnl;
-	struct closer *closer;
-	int retry_fd; /* a timer */
-	int gone_fd;  /* an eventfd: guests have gone */
-	struct slot *slot[PORT_MAX];
-};
-
-static struct slot *next_slot(const struct ports *ports, unsigned from)
-{
-	for (; from < PORT_MAX; from++)
-		if (ports->slot[from])
-			return ports->slot[from];
-	return NULL;
-}
-
-#define FOREACH_SLOT(s, ports) \
-	for (struct slot *s = next_slot(ports, 0); s; s = next_slot(ports, s->number + 1u))
-
-/* Tells the bridge that the link of @s is as in @link. */
-static void tell_bridge(struct slot *s, const struct link *link)
+void ports_tell(struct slot *s, const struct link *link)
 {
 	struct worker *w = s->ports->worker;
 	uint64_t now = loop_now(s->ports->loop);
@@ -102,7 +45,7 @@ static void settle(void *arg)
 	FOREACH_SLOT(s, ports) {
 		if (s->unsettled) {
 			s->unsettled = false;
-			tell_bridge(s, &s->wp.port->link);
+			ports_tell(s, &s->wp.port->link);
 		}
 	}
 }
@@ -194,12 +137,10 @@ static void host_link_changed(void *ctx, struct port *port, const struct link *l
 	port->link = *link;
 	if (!s->wp.port) /* it is being opened */
 		return;
-	if (s->listener != PORT_NONE && !link->present) {
-		s->gone = true;
-		eventfd_write(s->ports->gone_fd, 1);
-	} else {
+	if (s->listener != PORT_NONE && !link->present)
+		guests_leave(s);
+	else
 		log_link(s, link);
-	}
 	if (!link->present && s->interface && s->home != RTNL_OWN)
 		try_again(s); /* with its namespace gone there may be no news of it either */
 	s->unsettled = true;
@@ -304,13 +245,13 @@ static void refresh(struct slot *s)
 	if (s->flapped && port->link.carrier) {
 		down = port->link;
 		down.carrier = false;
-		tell_bridge(s, &down);
+		ports_tell(s, &down);
 	}
 	held = port->ops == &tap_ops && !port->link.present && l.held;
 	if (held)
 		l.link.present = false;
 	port->ops->link(port, &l.link);
-	tell_bridge(s, &port->link);
+	ports_tell(s, &port->link);
 	explain(s, ret, held);
 	s->dirty = false;
 	s->flapped = false;
@@ -356,19 +297,6 @@ static void on_retry(void *arg, unsigned what)
 			refresh(s);
 }
 
-/* The ports of guests that have gone; nobody else is at work with one just now. */
-static void on_gone(void *arg, unsigned what)
-{
-	struct ports *ports = arg;
-	eventfd_t count;
-
-	(void)what;
-	eventfd_read(ports->gone_fd, &count);
-	for (uint16_t n = 0; n < PORT_MAX; n++)
-		if (ports->slot[n] && ports->slot[n]->gone)
-			ports_del(ports, n);
-}
-
 struct ports *ports_new(struct loop *loop, struct worker *worker, struct error *err)
 {
 	struct ports *ports = calloc(1, sizeof(*ports));
@@ -389,7 +317,7 @@ struct ports *ports_new(struct loop *loop, struct worker *worker, struct error *
 		goto err_free;
 	if (ports->closer && !loop_watch(loop, rtnl_fd(ports->rtnl), LOOP_IN, on_news, ports) &&
 	    !loop_watch(loop, ports->retry_fd, LOOP_IN, on_retry, ports) &&
-	    !loop_watch(loop, ports->gone_fd, LOOP_IN, on_gone, ports))
+	    !loop_watch(loop, ports->gone_fd, LOOP_IN, guests_sweep, ports))
 		return ports;
 	error_set(err, -ENOMEM, "cannot watch for interface news");
 err_free:
@@ -451,8 +379,7 @@ static int resolve(struct ports *ports, struct slot *s, struct rtnl_link *l, str
 	return resolve_check(spec, l, err);
 }
 
-/* Puts the opened @port of @s into bridge and worker. */
-static int join(struct slot *s, struct port *port, struct error *err)
+int ports_join(struct slot *s, struct port *port, struct error *err)
 {
 	struct worker *w = s->ports->worker;
 	uint64_t now = loop_now(s->ports->loop);
@@ -472,19 +399,19 @@ static int join(struct slot *s, struct port *port, struct error *err)
 	if (s->interface)
 		refresh(s);
 	else
-		tell_bridge(s, &port->link);
+		ports_tell(s, &port->link);
 	worker_ready(w, &s->wp); /* frames may have come before it had a number */
 	return 0;
 }
 
-static void slot_free(struct slot *s)
+void ports_slot_free(struct slot *s)
 {
 	while (s->watches)
 		unwatch(s, &s->watches);
 	free(s);
 }
 
-static struct slot *slot_new(struct ports *ports, const struct port_spec *spec, bool host)
+struct slot *ports_slot_new(struct ports *ports, const struct port_spec *spec, bool host)
 {
 	struct slot *s = calloc(1, sizeof(*s));
 
@@ -496,44 +423,11 @@ static struct slot *slot_new(struct ports *ports, const struct port_spec *spec, 
 	s->listener = PORT_NONE;
 	s->wp.deadline = UINT64_MAX;
 	s->number = free_number(ports, host);
+	if (s->number == PORT_NONE && !host && guests_give_up(ports))
+		s->number = free_number(ports, host);
 	s->asks = (struct port_host){ s,    host_watch,  host_deadline, host_link_changed,
 				      NULL, host_discard };
 	return s;
-}
-
-/* port_host.accept */
-static int host_accept(void *ctx, struct port *listener, struct port *port)
-{
-	struct slot *from = ctx, *s = slot_new(from->ports, &from->spec, false);
-	struct worker *w = from->ports->worker;
-	uint64_t now = loop_now(from->ports->loop);
-	int ret;
-
-	if (!s)
-		return -ENOMEM;
-	s->listener = from->number;
-	guests_name(w->bridge, listener->name, port->name);
-	port->host = &s->asks;
-	ret = s->number == PORT_NONE ? -ENOSPC : join(s, port, NULL);
-	if (ret) {
-		slot_free(s);
-		return ret;
-	}
-	guests_settings(w->bridge, from->number, s->number, now, w->out);
-	worker_flush(w, now);
-	log_rated(&from->rate[LOG_LINK], now, LOG_LEVEL_INFO, "%s: a guest connected, it is %s",
-		  listener->name, port->name);
-	return 0;
-}
-
-void ports_share(struct ports *ports, uint16_t number)
-{
-	struct worker *w = ports->worker;
-	uint64_t now = loop_now(ports->loop);
-
-	FOREACH_SLOT(s, ports)
-		if (s->listener == number && !s->gone)
-			guests_settings(w->bridge, number, s->number, now, w->out);
 }
 
 int ports_add(struct ports *ports, const char *name, const struct port_spec *spec, bool host,
@@ -541,13 +435,13 @@ int ports_add(struct ports *ports, const char *name, const struct port_spec *spe
 {
 	struct rtnl_link l = { .name = "" };
 	struct port_spec named;
-	struct slot *s = slot_new(ports, spec, host);
+	struct slot *s = ports_slot_new(ports, spec, host);
 	struct port *port;
 	int ret;
 
 	if (!s)
 		return error_set(err, -ENOMEM, "%s: out of memory", name);
-	s->asks.accept = host_accept;
+	s->asks.accept = guests_accept;
 	closer_wait(ports->closer); /* an interface that is on its way out must not be found */
 	ret = s->number == PORT_NONE
 		      ? error_set(err, -ENOSPC, "%s: the switch has all the ports it can have",
@@ -560,12 +454,12 @@ int ports_add(struct ports *ports, const char *name, const struct port_spec *spe
 	ret = named.ops->open(&named, s->interface ? &l.link : NULL, &s->asks, &port, err);
 	if (ret)
 		goto err_free;
-	ret = join(s, port, err);
+	ret = ports_join(s, port, err);
 	if (!ret)
 		return 0;
 	port->ops->close(port);
 err_free:
-	slot_free(s);
+	ports_slot_free(s);
 	return ret;
 }
 
@@ -584,7 +478,7 @@ void ports_del(struct ports *ports, uint16_t number)
 	worker_del(w, number);
 	ports->slot[number] = NULL;
 	s->wp.port->ops->close(s->wp.port);
-	slot_free(s);
+	ports_slot_free(s);
 }
 
 bool ports_get(const struct ports *ports, uint16_t number, struct ports_view *view)

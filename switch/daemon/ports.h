@@ -5,10 +5,8 @@
  * Gives numbers (0 is the host port, else the lowest free one), resolves bare names, opens drivers,
  * joins them to bridge and worker, and follows their interfaces. The surprising rule: a port whose
  * interface vanished stays, as `missing`, with its number, settings and static entries, and is back
- * as soon as an interface of that name is; its kind never changes after it was opened. A guest that
- * a listening port accepts gets a port, too, the first free of NAME0, NAME1, ..., with all the
- * listener's settings, then and later; it is no part of the configuration and goes when the guest
- * goes, with its addresses and counters. Made and freed by user.c; main thread.
+ * as soon as an interface of that name is; its kind never changes after it was opened. The ports of
+ * guests (guests.h) are no part of the configuration. Made and freed by user.c; main thread.
  */
 #ifndef SWITCH_DAEMON_PORTS_H
 #define SWITCH_DAEMON_PORTS_H

@@ -28,35 +28,13 @@ struct request {
 	enum request_next next;
 };
 
-static const char *errno_name(int code)
-{
-	static const struct {
-		int code;
-		const char *name;
-	} names[] = {
-		{ EPERM, "EPERM" },         { ENOENT, "ENOENT" },      { EIO, "EIO" },
-		{ ENXIO, "ENXIO" },         { E2BIG, "E2BIG" },        { EBADF, "EBADF" },
-		{ EAGAIN, "EAGAIN" },       { ENOMEM, "ENOMEM" },      { EACCES, "EACCES" },
-		{ EBUSY, "EBUSY" },         { EEXIST, "EEXIST" },      { ENODEV, "ENODEV" },
-		{ ENOTDIR, "ENOTDIR" },     { EINVAL, "EINVAL" },      { EMFILE, "EMFILE" },
-		{ ENOSPC, "ENOSPC" },       { ERANGE, "ERANGE" },      { ENETDOWN, "ENETDOWN" },
-		{ ENOTCONN, "ENOTCONN" },   { ENOTSUP, "EOPNOTSUPP" }, { EADDRINUSE, "EADDRINUSE" },
-		{ ETIMEDOUT, "ETIMEDOUT" },
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].code == code)
-			return names[i].name;
-	return "EIO";
-}
-
 static void refuse(struct text *out, int code, const char *sentence, int status)
 {
 	json_t *o = json_object();
 
 	json_object_set_new(o, "ok", json_false());
 	json_object_set_new(o, "error", text_string(sentence));
-	json_object_set_new(o, "errno", json_string(errno_name(-code)));
+	json_object_set_new(o, "errno", json_string(error_name(-code)));
 	if (status)
 		json_object_set_new(o, "status", json_integer(status));
 	text_json(out, o);
@@ -128,6 +106,23 @@ static int run_configure(struct request *r, struct error *err)
 {
 	int ret = configure(r, &r->command, err);
 
+	if (!ret)
+		answer_ok(r);
+	return ret;
+}
+
+/* The port of a guest is no configuration either: the backend deletes it. */
+static int run_link_del(struct request *r, struct error *err)
+{
+	const struct backend *b = &r->daemon->backend;
+	struct verb verb = { .op = VERB_PORT_DEL };
+	int ret;
+
+	if (model_port(&r->daemon->wanted, r->command.dev) ||
+	    names_find(control_names(r->daemon->control), b, r->command.dev) == PORT_NONE)
+		return run_configure(r, err);
+	memcpy(verb.dev, r->command.dev, sizeof(verb.dev));
+	ret = b->ops->apply(b->ctx, &verb, err);
 	if (!ret)
 		answer_ok(r);
 	return ret;
@@ -516,7 +511,7 @@ static int (*const run[])(struct request *r, struct error *err) = {
 	[COMMAND_SHOW_CONFIG] = run_show_config,
 	[COMMAND_SET] = run_configure,
 	[COMMAND_LINK_ADD] = run_configure,
-	[COMMAND_LINK_DEL] = run_configure,
+	[COMMAND_LINK_DEL] = run_link_del,
 	[COMMAND_LINK_SET] = run_link_set,
 	[COMMAND_LINK_SHOW] = run_link_show,
 	[COMMAND_FDB_ADD] = run_fdb_add,

@@ -113,6 +113,14 @@ static int user_read(void *ctx, struct model *m, struct error *err)
 
 static int port_add(struct user *u, const struct verb *v, uint16_t n, struct error *err)
 {
+	struct ports_view view;
+
+	/* the port that is kept for a guest gives way */
+	if (n != PORT_NONE && ports_get(u->ports, n, &view) && view.guest &&
+	    !view.port->link.present) {
+		ports_del(u->ports, n);
+		n = PORT_NONE;
+	}
 	if (n != PORT_NONE)
 		return error_set(err, -EEXIST, "%s: there is such a port already", v->dev);
 	return ports_add(u->ports, v->dev, v->spec, v->host, err);
@@ -243,7 +251,7 @@ static int user_port_next(void *ctx, uint16_t number, struct port_info *info)
 	memset(info, 0, sizeof(*info));
 	info->number = n;
 	snprintf(info->name, sizeof(info->name), "%s", bridge_port_name(u->bridge, n));
-	info->kind = view.host ? "host" : view.port->ops->kind;
+	info->kind = view.host ? "host" : view.spec->ops->kind;
 	info->link = *bridge_port_link_get(u->bridge, n);
 	for (unsigned i = 0; i < PORT_ATTR_MAX; i++)
 		info->attr[i] = bridge_port_get(u->bridge, n, i);

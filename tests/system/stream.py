@@ -4,8 +4,10 @@
 send MAC   a frame to there            get MAC    waits for a frame from there
 bad        a length that no frame has  closed     waits until the switch hangs up
 flood MAC  20,000 full frames there, however many arrive
+crowd N    N more guests connect, and the last is turned away
 ready      prints "ready"              wait       for ever, reading nothing
 """
+import resource
 import signal
 import socket
 import struct
@@ -45,6 +47,14 @@ def main():
             sock.sendall(struct.pack(">I", 13))
         elif word == "closed":
             if sock.recv(1):
+                sys.exit("a byte instead of an end")
+        elif word == "crowd":
+            resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+            more = [socket.socket(socket.AF_UNIX) for _ in range(int(next(words)))]
+            for one in more:
+                one.connect(path)
+            more[-1].settimeout(10)
+            if more[-1].recv(1):
                 sys.exit("a byte instead of an end")
         elif word == "ready":
             print("ready", flush=True)
