@@ -4,12 +4,15 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "ports/csum.h"
 #include "ports/frame.h"
 
 #define ETHERTYPE_IPV4 0x0800u
 #define ETHERTYPE_IPV6 0x86ddu
 #define IPV4_MIN 20u
 #define IPV6_LEN 40u
+#define GRE_MIN 4u
+#define UDP_LEN 8u
 
 static uint32_t be16(const uint8_t *p)
 {
@@ -90,4 +93,49 @@ enum headers_found headers_parse(const uint8_t *p, uint32_t len, struct headers 
 		h->net += FRAME_TAG_LEN;
 	}
 	return HEADERS_PARTIAL;
+}
+
+/* Whether an IP header that accounts for the whole rest of the frame is at @inner->net. */
+static bool carried(const uint8_t *p, uint32_t len, uint32_t total, struct headers *inner)
+{
+	const uint8_t *ip = p + inner->net;
+	struct csum c = { 0 };
+
+	if (ip[0] >> 4 == 6)
+		return inner->net + IPV6_LEN <= len &&
+		       be16(ip + 4) == total - inner->net - IPV6_LEN &&
+		       parse_ipv6(p, len, inner) == HEADERS_OK;
+	if (ip[0] >> 4 != 4 || be16(ip + 2) != total - inner->net ||
+	    parse_ipv4(p, len, inner) != HEADERS_OK)
+		return false;
+	csum_add(&c, ip, inner->transport - inner->net);
+	return csum_fold(&c) == UINT16_MAX;
+}
+
+enum headers_found headers_inner(const uint8_t *p, uint32_t len, uint32_t total, struct headers *h)
+{
+	uint32_t at = h->transport;
+
+	switch (h->proto) {
+	case IPPROTO_IPIP:
+	case IPPROTO_IPV6:
+		break;
+	case IPPROTO_GRE:
+		at += GRE_MIN;
+		break;
+	case IPPROTO_UDP:
+		at += UDP_LEN;
+		break;
+	default:
+		return HEADERS_OTHER;
+	}
+	for (; at + IPV4_MIN <= len; at++) {
+		struct headers inner = { .net = at };
+
+		if (carried(p, len, total, &inner)) {
+			*h = inner;
+			return HEADERS_OK;
+		}
+	}
+	return HEADERS_OTHER;
 }

@@ -33,4 +33,13 @@ struct headers {
 /* Finds the headers in the @len bytes of a frame at @p, from the destination address on. */
 enum headers_found headers_parse(const uint8_t *p, uint32_t len, struct headers *h);
 
+/*
+ * Goes from @h, the headers of a tunnel found in the @len bytes at @p, to those of what it carries:
+ * the first IP header behind UDP, GRE or IP whose length reaches exactly to the end of the frame,
+ * which has @total bytes, and whose checksum is right. What is in between, and on which port the
+ * tunnel is, makes no difference. Returns HEADERS_OK with @h of the inside, or HEADERS_OTHER with
+ * @h as it was.
+ */
+enum headers_found headers_inner(const uint8_t *p, uint32_t len, uint32_t total, struct headers *h);
+
 #endif

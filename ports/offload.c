@@ -8,6 +8,7 @@
 #include "ports/headers.h"
 
 #define IPV4_MIN 20u
+#define IPV6_LEN 40u
 #define TCP_MIN 20u
 #define TCP_CSUM 16u /* offset of the checksum in its header */
 #define UDP_LEN 8u
@@ -15,6 +16,12 @@
 #define SCTP_LEN 12u
 #define SCTP_CSUM 8u
 #define GSO_BY_FRAGS UINT16_MAX /* a gso_size that means something else inside the kernel */
+
+#define GRE_CSUM 4u /* offset of the checksum in its header, if that has one */
+#define GRE_CSUM_END 8u
+#define GRE_HAS_CSUM 0x80u  /* in its first byte */
+#define GRE_HAS_ORDER 0x50u /* a route or a sequence number: nothing that can be repeated */
+#define GRE_VERSION 0x07u   /* in its second byte */
 
 #define TCP_FIN 0x01u
 #define TCP_PSH 0x08u
@@ -171,8 +178,11 @@ static enum drop check_csum(struct frame *f, const struct gso *gso)
 	}
 	if (v->csum_start < h.transport)
 		return DROP_VNET;
-	if (v->csum_start > h.transport) /* of something encapsulated */
+	if (v->csum_start > h.transport) { /* of something in a tunnel */
+		if (gso)
+			f->vnet.gso_type |= OFFLOAD_GSO_TUNNEL;
 		return h.proto == IPPROTO_TCP ? DROP_VNET : DROP_NONE;
+	}
 	if (gso && !gso_matches(gso, &h))
 		return DROP_VNET;
 	if (!gso && h.proto == IPPROTO_SCTP && v->csum_offset == SCTP_CSUM &&
@@ -200,7 +210,7 @@ static enum drop check_gso(struct frame *f, const struct gso *gso)
 	if (hdr > f->total || hdr > UINT16_MAX - 2 * FRAME_TAG_LEN)
 		return DROP_VNET;
 	v->hdr_len = (uint16_t)hdr;
-	if (f->total - hdr <= v->gso_size) {
+	if (f->total - hdr <= v->gso_size && !(v->gso_type & OFFLOAD_GSO_TUNNEL)) {
 		v->gso_type = VNET_GSO_NONE;
 		v->gso_size = 0;
 		v->hdr_len = 0;
@@ -236,33 +246,77 @@ enum drop offload_check(struct frame *f)
 	return drop;
 }
 
-/* Prepares `head` for cutting; the frame's first hdr_len bytes are in it. */
-static enum drop begin_gso(struct offload *o, unsigned n_tags)
+/* Appends a layer for @h. Returns false if there is no room, or nothing can be cut there. */
+static bool add_layer(struct offload *o, const struct headers *h)
+{
+	const uint8_t *ip = o->head + h->net;
+	struct csum c = { 0 };
+
+	if (h->fragment || o->n_layers == OFFLOAD_LAYERS)
+		return false;
+	sum_pseudo(&c, ip, h);
+	o->layer[o->n_layers++] = (struct offload_layer){
+		.net = h->net,
+		.l4 = h->transport,
+		.pseudo = csum_fold(&c),
+		.id = (uint16_t)(h->version == 4 ? get16(ip + 4) : 0),
+		.version = h->version,
+		.proto = h->proto,
+	};
+	return true;
+}
+
+/* Makes of the last layer a tunnel, whose header ends before @end. Returns false if it cannot be
+ * cut. */
+static bool end_tunnel(struct offload *o, uint32_t end)
+{
+	struct offload_layer *l = &o->layer[o->n_layers - 1];
+	const uint8_t *l4 = o->head + l->l4;
+
+	if (l->proto == IPPROTO_UDP) {
+		if (get16(l4 + UDP_CSUM))
+			l->csum = l->l4 + UDP_CSUM;
+		return true;
+	}
+	l->pseudo = 0;
+	if (l->proto != IPPROTO_GRE)
+		return true;
+	if (l4[0] & GRE_HAS_CSUM)
+		l->csum = l->l4 + GRE_CSUM;
+	return !(l4[0] & GRE_HAS_ORDER) && !(l4[1] & GRE_VERSION) &&
+	       (!l->csum || l->l4 + GRE_CSUM_END <= end);
+}
+
+/* Finds the layers of a GSO frame, whose first hdr_len bytes are in `head`. */
+static enum drop begin_gso(struct offload *o, uint32_t total)
 {
 	const struct vnet_hdr *v = &o->frame->vnet;
+	struct offload_layer *l;
 	struct csum c = { 0 };
 	struct headers h;
 	struct gso gso;
-	uint8_t *l4;
+	uint8_t *l4 = o->head + o->l4;
 
-	if (headers_parse(o->head, o->head_len, &h) != HEADERS_OK ||
-	    !gso_request(v->gso_type, &gso) || !gso_matches(&gso, &h) ||
-	    h.transport != v->csum_start + n_tags)
+	if (headers_parse(o->head, o->head_len, &h) != HEADERS_OK || !add_layer(o, &h))
 		return DROP_OFFLOAD;
-	o->version = h.version;
-	o->net = h.net;
-	o->l4 = h.transport;
-	l4 = o->head + o->l4;
-	if (h.version == 4)
-		o->id = (uint16_t)get16(o->head + o->net + 4);
+	while (h.transport < o->l4)
+		if (headers_inner(o->head, o->l4, total, &h) != HEADERS_OK ||
+		    !end_tunnel(o, h.net) || !add_layer(o, &h))
+			return DROP_OFFLOAD;
+	if (h.transport != o->l4 ||
+	    !gso_request(v->gso_type & (uint8_t)~OFFLOAD_GSO_TUNNEL, &gso) ||
+	    !gso_matches(&gso, &h))
+		return DROP_OFFLOAD;
+	l = &o->layer[o->n_layers - 1];
+	l->csum = o->l4 + v->csum_offset;
 	if (gso.proto == IPPROTO_TCP) {
 		o->seq = get32(l4 + 4);
 		o->tcp_flags = l4[13];
 	}
 	/* the sender's sum has the length of all; take it away */
-	csum_add(&c, l4 + v->csum_offset, 2);
-	sum16(&c, ~(o->frame->total - v->csum_start) & UINT16_MAX);
-	o->pseudo = csum_fold(&c);
+	csum_add(&c, o->head + l->csum, 2);
+	sum16(&c, ~(total - o->l4) & UINT16_MAX);
+	l->pseudo = csum_fold(&c);
 	return DROP_NONE;
 }
 
@@ -274,7 +328,7 @@ enum drop offload_begin(struct offload *o, const struct frame *f, bool tagged, u
 	o->frame = f;
 	o->tagged = tagged;
 	o->end = false;
-	o->version = 0;
+	o->n_layers = 0;
 	o->hdr = 0;
 	if (offload_fits(f, caps))
 		return DROP_NONE;
@@ -287,31 +341,42 @@ enum drop offload_begin(struct offload *o, const struct frame *f, bool tagged, u
 	frame_copy(f, 12, o->hdr - 12, o->head + 12 + n_tags);
 	o->head_len = o->hdr + n_tags;
 	o->l4 = v->csum_start + n_tags;
-	return v->gso_type ? begin_gso(o, n_tags) : DROP_NONE;
+	return v->gso_type ? begin_gso(o, f->total + n_tags) : DROP_NONE;
 }
 
-/* Writes what differs from piece to piece: lengths, id, sequence number, flags; and the IP
- * checksum. */
-static void edit_headers(struct offload *o, uint32_t len)
+/* Writes the length, id and checksum of an IP header of a piece that ends at @end. */
+static void edit_ip(struct offload *o, struct offload_layer *l, uint32_t end)
 {
-	uint8_t *ip = o->head + o->net, *l4 = o->head + o->l4;
-	bool first = o->at == o->hdr;
+	uint8_t *ip = o->head + l->net;
 	struct csum c = { 0 };
+	uint16_t sum;
 
-	if (o->version == 4) {
-		put16(ip + 2, o->head_len - o->net + len);
-		put16(ip + 4, o->id++);
-		put16(ip + 10, 0);
-		csum_add(&c, ip, (ip[0] & 15u) * 4);
-		put16(ip + 10, 0);
-		memcpy(ip + 10, &(uint16_t){ (uint16_t)~csum_fold(&c) }, 2);
-	} else {
-		put16(ip + 4, o->head_len - o->net - 40 + len);
-	}
-	if (o->frame->vnet.csum_offset == UDP_CSUM) {
-		put16(l4 + 4, UDP_LEN + len);
+	if (l->version == 6) {
+		put16(ip + 4, end - l->net - IPV6_LEN);
 		return;
 	}
+	put16(ip + 2, end - l->net);
+	put16(ip + 4, l->id++);
+	put16(ip + 10, 0);
+	csum_add(&c, ip, (ip[0] & 15u) * 4);
+	sum = (uint16_t)~csum_fold(&c);
+	memcpy(ip + 10, &sum, sizeof(sum));
+}
+
+/* Writes what differs from piece to piece, for one of @len bytes behind the headers: lengths, ids,
+ * sequence number, flags; and the IP checksums. */
+static void edit_headers(struct offload *o, uint32_t len)
+{
+	uint8_t *l4 = o->head + o->l4;
+	bool first = o->at == o->hdr;
+
+	for (unsigned i = 0; i < o->n_layers; i++) {
+		edit_ip(o, &o->layer[i], o->head_len + len);
+		if (o->layer[i].proto == IPPROTO_UDP)
+			put16(o->head + o->layer[i].l4 + 4, o->head_len + len - o->layer[i].l4);
+	}
+	if (o->layer[o->n_layers - 1].proto == IPPROTO_UDP)
+		return;
 	put32(l4 + 4, o->seq);
 	o->seq += len;
 	l4[13] = o->tcp_flags;
@@ -321,12 +386,43 @@ static void edit_headers(struct offload *o, uint32_t len)
 		l4[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 }
 
+/*
+ * Writes the checksums of a piece with @len bytes behind the headers, whose sum is @c, from the
+ * inside to the outside. No byte is added twice.
+ */
+static void complete_layers(struct offload *o, const struct csum *c, uint32_t len)
+{
+	uint16_t behind = csum_fold(c); /* the sum of all behind `done` */
+	uint32_t done = o->head_len;
+
+	for (unsigned i = o->n_layers; i--;) {
+		const struct offload_layer *l = &o->layer[i];
+		struct csum all = { 0 };
+		uint16_t sum;
+
+		if (l->csum)
+			put16(o->head + l->csum, 0);
+		csum_add(&all, o->head + l->l4, done - l->l4);
+		csum_add(&all, (const uint8_t *)&behind, sizeof(behind));
+		behind = csum_fold(&all);
+		done = l->l4;
+		if (!l->csum)
+			continue;
+		all = (struct csum){ .sum = (uint64_t)behind + l->pseudo };
+		if (l->proto != IPPROTO_GRE)
+			sum16(&all, o->head_len + len - l->l4);
+		put_csum(o->head + l->csum, &all);
+		memcpy(&sum, o->head + l->csum, sizeof(sum));
+		all = (struct csum){ .sum = (uint64_t)behind + sum };
+		behind = csum_fold(&all);
+	}
+}
+
 bool offload_next(struct offload *o, struct wire *w)
 {
 	const struct frame *f = o->frame;
 	struct csum c = { 0 };
 	uint32_t len;
-	uint8_t *field;
 
 	if (o->end)
 		return false;
@@ -336,24 +432,24 @@ bool offload_next(struct offload *o, struct wire *w)
 		return true;
 	}
 	len = f->total - o->at;
-	if (o->version && len > f->vnet.gso_size)
+	if (o->n_layers && len > f->vnet.gso_size)
 		len = f->vnet.gso_size;
 	o->end = o->at + len == f->total;
-	field = o->head + o->l4 + f->vnet.csum_offset;
-	if (o->version) {
-		edit_headers(o, len);
-		memcpy(field, &o->pseudo, sizeof(o->pseudo));
-		sum16(&c, o->head_len - o->l4 + len);
-	}
 	w->vnet = (struct vnet_hdr){ 0 };
 	w->len = o->head_len + len;
 	w->iov[0] = (struct iovec){ NULL, 0 };
 	w->iov[1] = (struct iovec){ o->head, o->head_len };
 	w->n_iov = 2 + frame_slice(f, o->at, len, &w->iov[2]);
-	csum_add(&c, o->head + o->l4, o->head_len - o->l4);
+	if (!o->n_layers)
+		csum_add(&c, o->head + o->l4, o->head_len - o->l4);
 	for (unsigned i = 2; i < w->n_iov; i++)
 		csum_add(&c, w->iov[i].iov_base, w->iov[i].iov_len);
-	put_csum(field, &c);
+	if (o->n_layers) {
+		edit_headers(o, len);
+		complete_layers(o, &c, len);
+	} else {
+		put_csum(o->head + o->l4 + f->vnet.csum_offset, &c);
+	}
 	o->at += len;
 	return true;
 }

@@ -11,6 +11,8 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -64,34 +66,40 @@ static bool intact(const uint8_t *p, size_t n, uint64_t at)
 	return true;
 }
 
-static struct sockaddr_in inet(const char *address, const char *port)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
-
-	if (inet_pton(AF_INET, address, &in.sin_addr) != 1)
-		die(address);
-	return in;
-}
-
+/* A socket on @port of all our addresses, IPv4 and, where there is IPv6, IPv6. */
 static int listener(int type, const char *port)
 {
-	struct sockaddr_in in = inet("0.0.0.0", port);
-	int fd = socket(AF_INET, type, 0), one = 1, room = 4 << 20;
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = in6.sin6_port };
+	int fd = socket(AF_INET6, type, 0), one = 1, zero = 0, room = 4 << 20;
+	bool six = fd >= 0;
 
+	if (!six)
+		fd = socket(AF_INET, type, 0);
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) || (type == SOCK_STREAM && listen(fd, 4)))
+	if (bind(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in,
+		 six ? sizeof(in6) : sizeof(in)) ||
+	    (type == SOCK_STREAM && listen(fd, 4)))
 		die("listen");
 	return fd;
 }
 
 static int caller(int type, const char *address, const char *port)
 {
-	struct sockaddr_in in = inet(address, port);
-	int fd = socket(AF_INET, type, 0);
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = type };
+	struct addrinfo *to;
+	int fd;
 
-	if (connect(fd, (struct sockaddr *)&in, sizeof(in)))
+	if (getaddrinfo(address, port, &hints, &to))
+		die(address);
+	fd = socket(to->ai_family, type, 0);
+	if (connect(fd, to->ai_addr, to->ai_addrlen))
 		die("connect");
+	freeaddrinfo(to);
 	return fd;
 }
 

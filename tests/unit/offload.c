@@ -11,18 +11,11 @@
 
 #include "ports/csum.h"
 #include "ports/headers.h"
+#include "tests/unit/bytes.h"
 
 #define MSS 1448u
 #define TCP 6
 #define UDP 17
-
-/* As ck_assert(), which writes to a pipe each time; this is for what is checked millions of times.
- */
-#define need(condition)                                         \
-	do {                                                    \
-		if (!(condition))                               \
-			ck_abort_msg("not so: %s", #condition); \
-	} while (0)
 
 /* What a frame asks for. */
 struct kind {
@@ -54,47 +47,6 @@ static const uint32_t sizes[] = { 0, 1, 2, 27, MSS - 1, MSS, MSS + 1, 2 * MSS, 9
 
 static uint8_t bytes[FRAME_MAX + 64], piece[FRAME_MAX + 64], payload_out[FRAME_MAX];
 static struct iovec tail[FRAME_TAIL_MAX];
-
-static void put(uint8_t *p, uint32_t v, unsigned n)
-{
-	while (n--) {
-		p[n] = (uint8_t)v;
-		v >>= 8;
-	}
-}
-
-static uint32_t get(const uint8_t *p, unsigned n)
-{
-	uint32_t v = 0;
-
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-/* RFC 1071 as it is written there: 16-bit words are added, then the carries; never more than 64 KiB
- * at once. */
-static uint32_t sum(uint32_t s, const uint8_t *p, uint32_t len)
-{
-	uint64_t all = s;
-
-	for (uint32_t i = 0; i + 1 < len; i += 2)
-		all += (uint32_t)p[i] << 8 | p[i + 1];
-	if (len % 2)
-		all += (uint32_t)p[len - 1] << 8;
-	while (all >> 16)
-		all = (all & 0xffff) + (all >> 16);
-	return (uint32_t)all;
-}
-
-static uint32_t pseudo(const uint8_t *ip, int proto, uint32_t len)
-{
-	uint8_t rest[8] = { 0 };
-
-	put(rest, len, 4);
-	rest[7] = (uint8_t)proto;
-	return sum(sum(0, ip[0] >> 4 == 4 ? ip + 12 : ip + 8, ip[0] >> 4 == 4 ? 8 : 32), rest, 8);
-}
 
 /* Where the parts of the built frame are. */
 struct shape {
@@ -187,20 +139,6 @@ static struct frame wrap(const struct kind *k, const struct shape *s, bool split
 	}
 	ck_assert_uint_le(f.n_tail, FRAME_TAIL_MAX);
 	return f;
-}
-
-static uint32_t flatten(const struct wire *w, uint8_t *out)
-{
-	uint32_t at = 0;
-
-	need(!w->iov[0].iov_base);
-	need(w->n_iov <= WIRE_IOV_MAX);
-	for (unsigned i = 1; i < w->n_iov; i++) {
-		memcpy(out + at, w->iov[i].iov_base, w->iov[i].iov_len);
-		at += (uint32_t)w->iov[i].iov_len;
-	}
-	need(at == w->len);
-	return at;
 }
 
 /* Checks one complete frame of @len bytes in @piece, the @n-th, and appends its payload. Returns
@@ -463,23 +401,6 @@ START_TEST(random_headers)
 }
 END_TEST
 
-/* A super-frame inside a VXLAN tunnel crosses to a port that can take it; we cannot cut it. */
-START_TEST(encapsulated)
-{
-	struct shape s = build(&kinds[3], 9000, false, false);
-	struct frame f = wrap(&kinds[6], &s, true);
-	struct offload o;
-
-	f.vnet.csum_start = (uint16_t)(s.payload + 8 + 14 + 20);
-	bytes[f.vnet.csum_start + 12] = 0x50;
-	ck_assert_int_eq(offload_check(&f), DROP_NONE);
-	ck_assert_uint_eq(f.vnet.gso_type, VNET_GSO_TCPV4);
-	ck_assert_uint_eq(f.vnet.hdr_len, f.vnet.csum_start + 20);
-	ck_assert_int_eq(offload_begin(&o, &f, false, OFFLOAD_ALL), DROP_NONE);
-	ck_assert_int_eq(offload_begin(&o, &f, false, 0), DROP_OFFLOAD);
-}
-END_TEST
-
 /* Headers that reach beyond the head, behind eight extension headers' worth of options. */
 START_TEST(deep_headers)
 {
@@ -585,7 +506,6 @@ int main(void)
 	tcase_add_loop_test(t, refusals, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(t, probed_cut_short);
 	tcase_add_test(t, random_headers);
-	tcase_add_test(t, encapsulated);
 	tcase_add_test(t, deep_headers);
 	tcase_add_test(t, udp_zero);
 	tcase_add_test(t, sctp);
