@@ -153,7 +153,8 @@ tool() {
 	local program=$BUILD/tests/system/$1
 	if [ ! "$program" -nt "$ROOT/tests/system/$1.c" ]; then
 		mkdir -p "$(dirname "$program")" &&
-			"${CC:-gcc}" -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -o "$program.$$" "$ROOT/tests/system/$1.c" &&
+			"${CC:-gcc}" -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$ROOT" -o "$program.$$" \
+				"$ROOT/tests/system/$1.c" &&
 			mv "$program.$$" "$program" || exit 1
 	fi
 	echo "$program"
