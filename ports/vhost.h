@@ -50,7 +50,7 @@ struct vhost {
 	struct port port;
 	char path[108];
 	bool server;
-	int listen_fd, fd; /* -1 = none */
+	int listen_fd, waiting_fd, fd; /* -1 = none; the second is who connected too early */
 	/* the front-end */
 	bool live; /* connected, and not broken */
 	uint64_t features, protocol;

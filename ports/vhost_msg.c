@@ -6,13 +6,13 @@
  * refused changes nothing. vhost_wire.c reads and answers them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ports/vhost.h"
+#include "ports/vhost_call.h"
 
 #define FLAG_NEED_REPLY 8u
 #define NO_FD 0x100u   /* in the number of a queue: no descriptor comes with this message */
@@ -311,7 +311,7 @@ static int set_vring_enable(struct vhost *v, struct vhost_message *m)
 	return 0;
 }
 
-/* An eventfd and nothing else: anything may come here, and we write to it. */
+/* An eventfd and nothing else: anything may come here, and we watch it or signal it. */
 static bool is_eventfd(int fd)
 {
 	char path[64], target[64] = "";
@@ -329,18 +329,13 @@ static int take_eventfd(struct vhost *v, struct vhost_message *m, struct vhost_q
 {
 	uint64_t u = get_u64(m);
 	unsigned want = u & NO_FD ? 0 : 1;
-	int flags;
 
 	*q = queue_of(v, u & ~(uint64_t)NO_FD);
 	*fd = -1;
 	if (!*q || m->n_fd != want || (want && !is_eventfd(m->fd[0])))
 		return -EINVAL;
-	if (!want)
-		return 0;
-	flags = fcntl(m->fd[0], F_GETFL);
-	if (flags < 0 || fcntl(m->fd[0], F_SETFL, flags | O_NONBLOCK))
-		return -errno;
-	*fd = take_fd(m, 0);
+	if (want)
+		*fd = take_fd(m, 0);
 	return 0;
 }
 
@@ -386,6 +381,8 @@ static int set_vring_kick(struct vhost *v, struct vhost_message *m)
 	if (q->kick >= 0)
 		v->port.host->watch(v->port.host->ctx, &v->port, q->kick, 0);
 	replace(&q->kick, fd);
+	if (!q->started && q->call >= 0)
+		vhost_call(q->call); /* a back-end before us may not have come to that */
 	q->started = true;
 	if (!q->ring.writable)
 		v->port.host->watch(v->port.host->ctx, &v->port, fd, PORT_IN);
@@ -397,9 +394,10 @@ static int set_vring_call(struct vhost *v, struct vhost_message *m)
 	struct vhost_queue *q;
 	int fd, ret = take_eventfd(v, m, &q, &fd);
 
-	if (!ret)
-		replace(&q->call, fd);
-	return ret;
+	if (ret)
+		return ret;
+	replace(&q->call, fd);
+	return fd >= 0 && q->started ? vhost_call(fd) : 0;
 }
 
 static int set_vring_error(struct vhost *v, struct vhost_message *m)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames between a guest's rings and the switch: one copy from guest to guest, heads apart. */
 #include <endian.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ports/batch.h"
 #include "ports/headers.h"
 #include "ports/offload.h"
 #include "ports/vhost.h"
+#include "ports/vhost_call.h"
 
 #define HEAD_MAX 256u /* a frame of up to this length is copied whole, of a longer one this much */
 #define GROUP_MAX 2048u /* the same for group destinations */
@@ -66,17 +65,11 @@ static inline void encode(uint8_t *p, const struct vnet_hdr *h, uint8_t flags, u
 		memcpy(p + sizeof(word), &last, sizeof(uint16_t));
 }
 
-/* Calls the guest. The front-end shares the flags of the descriptor: we may not wait there. */
+/* Calls the guest. */
 static void call(struct vhost *v, const struct vhost_queue *q)
 {
-	uint64_t one = 1;
-
-	if (q->call < 0)
-		return;
-	if (!(fcntl(q->call, F_GETFL) & O_NONBLOCK))
-		vhost_fail(v, "it would have us wait to call it");
-	else if (write(q->call, &one, sizeof(one)) < 0)
-		return; /* its counter is full: it was called */
+	if (q->call >= 0 && vhost_call(q->call))
+		vhost_fail(v, "it cannot be called");
 }
 
 /*

@@ -12,13 +12,15 @@
 #include "ports/kinds.h"
 #include "ports/offload.h"
 #include "ports/vhost.h"
+#include "ports/vhost_call.h"
 
 #define POLL_DEFAULT_US 50u
 #define POLL_MAX_US 10000u
+#define ACCEPTS_MAX 64u
 #define AGAIN_MS 10u         /* after a front-end left, and after a lack of resources */
 #define CONNECT_MAX_MS 1000u /* between two tries to connect; they begin at a tenth of it */
 #define QUARANTINE_MS 1000u  /* after a broken rule, doubled each time up to */
-#define QUARANTINE_MAX_MS 300000u
+#define QUARANTINE_MAX_MS 30000u
 #define WELL_MS 60000u /* who behaved for so long starts anew */
 
 static struct vhost *vhost_of(struct port *port)
@@ -187,15 +189,35 @@ static int address_of(const char *path, struct sockaddr_un *a)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+/*
+ * Takes everybody who wants to connect, whenever that is. Who came last waits, for the end of a
+ * quarantine or of the front-end that is there, and those before are turned away: nobody can fill
+ * the backlog with connections that others would have to outlast. Returns false when something is
+ * short.
+ */
+static bool take_callers(struct vhost *v)
+{
+	int fd;
+
+	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
+		fd = accept4(v->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return errno == EAGAIN;
+		drop_fd(&v->waiting_fd);
+		v->waiting_fd = fd;
+	}
+	return false;
+}
+
 static void accept_one(struct vhost *v, uint64_t now)
 {
-	int fd = accept4(v->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
-	v->retry_at = UINT64_MAX;
+	v->retry_at = take_callers(v) ? UINT64_MAX : now + AGAIN_MS * 10;
+	fd = v->waiting_fd;
+	v->waiting_fd = -1;
 	if (fd >= 0)
 		connected(v, fd, now);
-	else if (errno != EAGAIN)
-		v->retry_at = now + AGAIN_MS * 10;
 }
 
 static void connect_once(struct vhost *v, uint64_t now)
@@ -289,7 +311,7 @@ static int vhost_open(const struct port_spec *spec, const struct link *link,
 		return error_set(err, -ENOMEM, "%s: out of memory", spec->address);
 	v->port.ops = &vhost_user_ops;
 	v->port.host = host;
-	v->port.rx_fd = v->listen_fd = v->fd = -1;
+	v->port.rx_fd = v->listen_fd = v->waiting_fd = v->fd = -1;
 	v->port.link = (struct link){ .present = true, .up = true };
 	memcpy(v->port.name, spec->name, sizeof(v->port.name));
 	snprintf(v->path, sizeof(v->path), "%s", spec->address);
@@ -298,11 +320,12 @@ static int vhost_open(const struct port_spec *spec, const struct link *link,
 	v->partial_at = UINT64_MAX;
 	for (unsigned i = 0; i < VHOST_QUEUES; i++)
 		v->queue[i].kick = v->queue[i].call = v->queue[i].error = -1;
+	ret = vhost_call_init(err);
+	if (ret)
+		goto err_free;
 	ret = v->server ? listen_at(v, err) : 0;
-	if (ret) {
-		free(v);
-		return ret;
-	}
+	if (ret)
+		goto err_fini;
 	vhost_mem_guard(&v->mem);
 	if (v->server)
 		watch(v, v->listen_fd, PORT_IN);
@@ -310,6 +333,12 @@ static int vhost_open(const struct port_spec *spec, const struct link *link,
 	vhost_set_deadline(v);
 	*portp = &v->port;
 	return 0;
+
+err_fini:
+	vhost_call_fini();
+err_free:
+	free(v);
+	return ret;
 }
 
 static void vhost_close(struct port *port)
@@ -322,7 +351,9 @@ static void vhost_close(struct port *port)
 		close(v->listen_fd);
 		unlink(v->path);
 	}
+	drop_fd(&v->waiting_fd);
 	vhost_mem_unguard(&v->mem);
+	vhost_call_fini();
 	free(v);
 }
 
@@ -335,6 +366,8 @@ static void vhost_event(struct port *port, int fd, unsigned what, uint64_t now)
 	if (fd == v->listen_fd) {
 		if (v->fd < 0 && v->retry_at == UINT64_MAX)
 			try_peer(v, now);
+		else
+			take_callers(v);
 		return;
 	}
 	if (fd != v->fd) {

@@ -94,6 +94,7 @@ void vring_start(struct vring *r, uint32_t base)
 		r->avail = 0;
 	r->used = r->avail;
 	r->used_wrap = r->avail_wrap;
+	vring_packed_resume(r);
 }
 
 uint32_t vring_base(const struct vring *r)

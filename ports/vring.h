@@ -81,8 +81,10 @@ int vring_map(struct vring *r, const struct vhost_mem *mem);
 
 /*
  * Begins at @base, as SET_VRING_BASE gives it; vring_map() was done. Of a packed ring only the
- * driver's half counts: nothing is in flight then, and DPDK leaves the other half 0. vring_base()
- * returns where it is now, both halves.
+ * driver's half counts: nothing is in flight then, and DPDK leaves the other half 0. But where the
+ * ring itself says how far we were, that is right: QEMU keeps an old base when its back-end was
+ * killed. (A split ring has the used index, which QEMU gives us then.) vring_base() returns where
+ * it is now, both halves.
  */
 void vring_start(struct vring *r, uint32_t base);
 uint32_t vring_base(const struct vring *r);

@@ -10,6 +10,8 @@
 
 #define AVAIL 0x0080u
 #define USED 0x8000u
+#define MARK UINT64_C(0x7573777400000000) /* in an address, and how many slots to the chain's end */
+#define HEAD UINT64_C(0x10000)            /* it is the chain's first */
 
 enum { EVENT_ENABLE, EVENT_DISABLE, EVENT_DESC }; /* flags of an event word */
 
@@ -167,11 +169,32 @@ static bool wanted(const struct vring *r, unsigned n)
 	return (uint16_t)(r->used - off - 1) < n;
 }
 
+/*
+ * Where we are must be found again after our sudden end, so each slot that is given is marked: its
+ * address means nothing any more, to nobody.
+ */
+static void mark(const struct vring *r)
+{
+	unsigned at = r->used;
+
+	for (unsigned i = 0; i < r->n_give; i++) {
+		uint64_t word = MARK | HEAD | r->give[i].slots;
+
+		for (unsigned left = r->give[i].slots; left; left--) {
+			__atomic_store_n(slot(r, at), htole64(word), __ATOMIC_RELAXED);
+			at = at + 1 < r->num ? at + 1 : 0;
+			word = (word & ~HEAD) - 1;
+		}
+	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
 static bool packed_flush(struct vring *r)
 {
 	uint64_t *first = slot(r, r->used), first_word = 0;
 	unsigned n = r->n_give, slots = 0;
 
+	mark(r);
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t flags =
 			(r->used_wrap ? AVAIL | USED : 0) | (r->writable ? VDESC_WRITE : 0);
@@ -190,6 +213,88 @@ static bool packed_flush(struct vring *r)
 			 __ATOMIC_RELEASE); /* the driver looks at this one first */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return wanted(r, slots);
+}
+
+/*
+ * The mark of @d: how many slots there are to the end of the chain that was given, HEAD in the
+ * first; 0 = none.
+ */
+static unsigned mark_of(const struct vring *r, const struct vdesc *d)
+{
+	uint64_t n = d->addr - MARK;
+
+	return n <= (HEAD | r->num) && (n & ~HEAD) <= r->num ? (unsigned)n : 0;
+}
+
+static bool is_used(const struct vdesc *d)
+{
+	return !(d->flags & AVAIL) == !(d->flags & USED);
+}
+
+/* Returns where the driver goes on, at the first slot of its last lap; in @wrap its counter. */
+static unsigned find_driver(const struct vring *r, bool *wrap)
+{
+	unsigned at = 1;
+
+	*wrap = read_desc(slot(r, 0)).flags & AVAIL;
+	while (at < r->num && !(read_desc(slot(r, at)).flags & AVAIL) == !*wrap)
+		at++;
+	if (at < r->num)
+		return at;
+	*wrap = !*wrap;
+	return 0;
+}
+
+/*
+ * The chain of @n slots from @at on was marked, but not given any more: the driver gets it back
+ * empty.
+ */
+static void complete(const struct vring *r, unsigned at, unsigned n)
+{
+	uint64_t flags = read_desc(slot(r, at)).flags & AVAIL ? AVAIL | USED : 0;
+	uint64_t id = read_desc(slot(r, (at + n - 1) % r->num)).id;
+
+	flags |= r->writable ? VDESC_WRITE : 0;
+	__atomic_store_n(slot(r, at) + 1, htole64(id << 32 | flags << 48), __ATOMIC_RELEASE);
+}
+
+void vring_packed_resume(struct vring *r)
+{
+	bool wrap, used = false, initial = !r->avail && r->avail_wrap;
+	unsigned from = find_driver(r, &wrap), last = r->num, n;
+	struct vdesc d;
+
+	/* from the oldest slot to the newest; used: others gave some back after our last */
+	for (unsigned i = 0; i < r->num; i++) {
+		unsigned at = (from + i) % r->num;
+
+		d = read_desc(slot(r, at));
+		if (mark_of(r, &d)) {
+			last = at;
+			used = false;
+		} else if (is_used(&d)) {
+			used = true;
+		}
+	}
+	if (used || (last == r->num && !initial))
+		return;
+	for (unsigned at = 0; at < r->num; at++) {
+		d = read_desc(slot(r, at));
+		n = mark_of(r, &d);
+		if (n & HEAD && !is_used(&d))
+			complete(r, at, n & ~HEAD);
+	}
+	r->avail = (uint16_t)from; /* without marks all slots are the driver's */
+	r->avail_wrap = !wrap;
+	if (last < r->num) {
+		d = read_desc(slot(r, last));
+		n = mark_of(r, &d) & ~HEAD;
+		r->avail = (uint16_t)last;
+		r->avail_wrap = d.flags & AVAIL;
+		step(r, &r->avail, &r->avail_wrap, n ? n : 1);
+	}
+	r->used = r->avail;
+	r->used_wrap = r->avail_wrap;
 }
 
 static void set_event(struct vring *r, uint32_t word)

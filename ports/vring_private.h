@@ -54,4 +54,11 @@ int vring_add(struct vring *r, struct vhost_mem *mem, struct vpool *pool, struct
 const uint8_t *vring_table(struct vring *r, struct vhost_mem *mem, const struct vdesc *d,
 			   unsigned *n);
 
+/*
+ * Finds where the device was in a packed ring, if it was us: after our sudden end the front-end
+ * cannot know. Chains are given back in order, and the head of each is marked in its address, which
+ * means nothing any more then. What a driver makes of that is its own confusion.
+ */
+void vring_packed_resume(struct vring *r);
+
 #endif

@@ -290,7 +290,9 @@ START_TEST(notifications)
 	pump();
 	receive();
 	ck_assert(!batch.more);
-	ck_assert_uint_eq(front_device(&front, 1)[0], 0); /* kick me */
+	ck_assert_uint_eq(front_device(&front, 1)[0], 0);     /* kick me */
+	ck_assert_int_eq(eventfd_read(front.call[1], &n), 0); /* a new ring is called at once */
+	ck_assert_uint_eq(n, 1);
 	for (unsigned i = 0; i < 3; i++)
 		offer_frame(60, 4096, i, FRONT_GPA + FRONT_BUFFER_AT + i * 4096);
 	port->ops->rx(port, 0, &batch);
@@ -470,6 +472,47 @@ START_TEST(leaves_and_returns)
 }
 END_TEST
 
+/* Whether the port answers @f; else it must have hung up. */
+static bool answers(struct front *f)
+{
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+	uint64_t v;
+	char byte;
+
+	front_send(f, GET_FEATURES, 0, NULL, 0, NULL, 0);
+	pump();
+	if (poll(&p, 1, 0) == 1 && recv(f->fd, &byte, 1, MSG_PEEK) == 1)
+		return front_answer(f, &v);
+	ck_assert_int_eq(poll(&p, 1, 0), 1);
+	close(f->fd);
+	return false;
+}
+
+/* Connections that come too early: the last one waits, the others are in nobody's way. */
+START_TEST(too_early)
+{
+	struct front others[20];
+
+	for (unsigned round = 0; round < 2; round++) {
+		if (round) { /* in quarantine */
+			front_u64(&front, 77, 0, 0);
+			ck_assert(thrown_out());
+		}
+		for (unsigned i = 0; i < 20; i++) {
+			ck_assert(front_connect(&others[i], path));
+			pump();
+		}
+		for (unsigned i = 0; i < 19; i++)
+			ck_assert(!answers(&others[i]));
+		close(front.fd);
+		front.fd = others[19].fd;
+		pump();
+		host.now += round ? 1000 : 10;
+		ck_assert(answers(&front));
+	}
+}
+END_TEST
+
 START_TEST(client)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -513,6 +556,7 @@ static Suite *suite(void)
 	tcase_add_test(t, queues);
 	tcase_add_loop_test(t, stopped, 0, 4);
 	tcase_add_test(t, leaves_and_returns);
+	tcase_add_test(t, too_early);
 	suite_add_tcase(s, t);
 	t = tcase_create("alone");
 	tcase_add_test(t, client);

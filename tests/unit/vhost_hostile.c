@@ -298,20 +298,6 @@ static void call_a_full_one(struct front *f)
 	close(fd);
 }
 
-/* The same, but it blocks only once it was accepted. */
-static void call_one_that_blocks(struct front *f)
-{
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	eventfd_write(fd, UINT64_MAX - 1);
-	front_send(f, SET_VRING_CALL, 0, &(uint64_t){ 1 }, 8, &fd, 1);
-	while (!(fcntl(fd, F_GETFL) & O_NONBLOCK))
-		pause_ms(1);
-	fcntl(fd, F_SETFL, 0);
-	alive(f);
-	close(fd);
-}
-
 #define SPLIT FRONT_FEATURES
 #define PACKED (FRONT_FEATURES | F(34))
 
@@ -354,7 +340,6 @@ static const struct row {
 	{ "call a pipe", THROWN_OUT, .layouts = 1, .play = call_a_pipe },
 	{ "call a file", THROWN_OUT, .layouts = 1, .play = call_a_file },
 	{ "call a full one", LEFT_ALONE, .layouts = 1, .play = call_a_full_one },
-	{ "call blocks later", THROWN_OUT, .layouts = 1, .play = call_one_that_blocks },
 	{ "map a pipe", THROWN_OUT, .layouts = 1, .play = map_a_pipe },
 	{ "reply flood", THROWN_OUT, .layouts = 1, .play = reply_flood },
 	{ "repeat", LEFT_ALONE, .layouts = 1, .play = repeat },
