@@ -69,6 +69,7 @@ struct frame {
 	struct vtag kept; /* a tag that is payload: always written back, inside `tag` */
 	struct vnet_hdr vnet; /* offsets count from data[0], that is without lifted tags */
 	uint16_t n_tail;
+	uint16_t room; /* bytes before data[0] that a driver may write, for its header */
 	const struct iovec *tail;
 	uint32_t remote; /* end point behind the ingress port, 0 where there is one */
 	uint32_t cookie; /* the driver's own, for done() */

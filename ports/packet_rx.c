@@ -189,7 +189,9 @@ static struct frame *append(const struct packet *p, struct batch *b, uint8_t *da
 {
 	struct frame *f = &b->frame[b->n++];
 
-	*f = (struct frame){ .data = data, .len = len, .total = len, .port = p->port.number };
+	*f = (struct frame){
+		.data = data, .len = len, .total = len, .port = p->port.number, .room = HDR_LEN
+	};
 	return f;
 }
 

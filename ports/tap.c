@@ -314,6 +314,7 @@ static bool take(const struct tap *t, struct batch *b, uint8_t *at, size_t len)
 	memset(f, 0, sizeof(*f));
 	f->port = t->port.number;
 	f->data = at + sizeof(f->vnet);
+	f->room = sizeof(f->vnet);
 	f->len = f->total = len > sizeof(f->vnet) ? (uint32_t)(len - sizeof(f->vnet)) : 0;
 	if (f->len < FRAME_HDR_LEN) {
 		reason = DROP_RUNT;
@@ -356,14 +357,9 @@ static void tap_rx(struct port *port, unsigned queue, struct batch *b)
 	b->more = true;
 }
 
-static enum drop tap_write(struct tap *t, struct wire *w)
+/* Why the kernel did not take a frame, by errno. */
+static enum drop refused(struct tap *t)
 {
-	w->iov[0].iov_base = &w->vnet;
-	w->iov[0].iov_len = sizeof(w->vnet);
-	if (t->port.rx_fd < 0)
-		return DROP_DOWN;
-	if (writev(t->port.rx_fd, w->iov, (int)w->n_iov) >= 0)
-		return DROP_NONE;
 	switch (errno) {
 	case EAGAIN:
 	case ENOBUFS:
@@ -378,19 +374,44 @@ static enum drop tap_write(struct tap *t, struct wire *w)
 	return DROP_ERROR;
 }
 
+static enum drop tap_write(struct tap *t, struct wire *w)
+{
+	w->iov[0].iov_base = &w->vnet;
+	w->iov[0].iov_len = sizeof(w->vnet);
+	if (t->port.rx_fd < 0)
+		return DROP_DOWN;
+	return writev(t->port.rx_fd, w->iov, (int)w->n_iov) < 0 ? refused(t) : DROP_NONE;
+}
+
+/* As tap_write() for a frame in one piece, unchanged, with room for the header before it. */
+static enum drop tap_write_whole(struct tap *t, const struct frame *f)
+{
+	uint8_t *at = f->data - sizeof(f->vnet);
+
+	if (t->port.rx_fd < 0)
+		return DROP_DOWN;
+	memcpy(at, &f->vnet, sizeof(f->vnet));
+	return write(t->port.rx_fd, at, sizeof(f->vnet) + f->len) < 0 ? refused(t) : DROP_NONE;
+}
+
 static enum drop tap_send(struct tap *t, const struct txq_entry *e, struct port_stats *stats)
 {
+	const struct frame *f = e->frame;
 	struct offload o;
 	struct wire w;
 	enum drop reason;
 
-	if (offload_fits(e->frame, t->port.caps)) {
-		wire_build(&w, e->frame, e->tagged);
-		reason = tap_write(t, &w);
+	if (offload_fits(f, t->port.caps)) {
+		if (f->room >= sizeof(f->vnet) && !f->n_tail && !f->kept.tpid && !e->tagged) {
+			reason = tap_write_whole(t, f);
+		} else {
+			wire_build(&w, f, e->tagged);
+			reason = tap_write(t, &w);
+		}
 		stats->tx_segments += !reason;
 		return reason;
 	}
-	reason = offload_begin(&o, e->frame, e->tagged, t->port.caps);
+	reason = offload_begin(&o, f, e->tagged, t->port.caps);
 	while (!reason && offload_next(&o, &w)) {
 		reason = tap_write(t, &w);
 		stats->tx_segments += !reason;
