@@ -20,13 +20,13 @@ int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, 
 	int ret;
 
 	memset(w, 0, sizeof(*w));
+	cpu_init(&w->cpu, keep_cpu);
 	TAILQ_INIT(&w->ready);
 	w->daemon = daemon;
 	w->bridge = bridge;
 	w->words = 1;
 	w->deadline = UINT64_MAX;
 	w->poll_ns = w->window_ns = 1000 * (uint64_t)poll_us;
-	cpu_init(&w->cpu, keep_cpu);
 	w->out = outbox_new();
 	ret = w->out ? batch_init(&w->in) : -ENOMEM;
 	if (ret)
@@ -36,6 +36,7 @@ int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, 
 
 void worker_fini(struct worker *w)
 {
+	cpu_fini(&w->cpu);
 	batch_fini(&w->in);
 	outbox_free(w->out);
 	w->out = NULL;

@@ -21,6 +21,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+	cpu_fini(&c);
 	ck_assert_int_eq(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
@@ -30,7 +31,7 @@ START_TEST(held_and_let_go)
 	ck_assert_int_eq(count(), CPU_COUNT(&before)); /* nothing happens before frames do */
 	cpu_turn(&c, 10000);
 	ck_assert_int_eq(count(), 1);
-	cpu_turn(&c, 10999);
+	cpu_turn(&c, 10500);
 	ck_assert_int_eq(count(), 1);
 	if (CPU_COUNT(&before) > 1) {
 		cpu_turn(&c, 11000);
@@ -38,6 +39,26 @@ START_TEST(held_and_let_go)
 		cpu_turn(&c, 11001);
 		ck_assert_int_eq(count(), 1);
 	}
+}
+END_TEST
+
+/* The processor is busy with others: the scheduler is given time to find another. */
+START_TEST(waited_too_long)
+{
+	if (CPU_COUNT(&before) < 2)
+		return;
+	cpu_init(&c, true);
+	ck_assert(c.has_stat);
+	cpu_turn(&c, 10000);
+	c.waited_ns -= 26000000;
+	cpu_turn(&c, 10099);
+	ck_assert_int_eq(count(), 1);
+	cpu_turn(&c, 10100);
+	ck_assert(CPU_EQUAL(&before, (count(), &now)));
+	cpu_turn(&c, 10109);
+	ck_assert(CPU_EQUAL(&before, (count(), &now)));
+	cpu_turn(&c, 10110);
+	ck_assert_int_eq(count(), 1);
 }
 END_TEST
 
@@ -74,7 +95,7 @@ START_TEST(overruled)
 	ck_assert_int_eq(sched_setaffinity(0, sizeof(before), &before), 0);
 	cpu_turn(&c, 30000);
 	ck_assert_int_eq(count(), 1);
-	cpu_turn(&c, 31000);
+	cpu_turn(&c, 31100);
 	ck_assert(CPU_EQUAL(&before, (count(), &now)));
 }
 END_TEST
@@ -88,6 +109,7 @@ int main(void)
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, held_and_let_go);
+	tcase_add_test(all, waited_too_long);
 	tcase_add_test(all, left_alone);
 	tcase_add_test(all, overruled);
 	suite_add_tcase(s, all);
