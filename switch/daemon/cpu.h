@@ -28,8 +28,8 @@ struct cpu {
 };
 
 /*
- * Prepares @c for the calling thread; cpu_fini(), which accepts a zeroed @c, releases it. @keep false: the scheduler alone
- * decides, always.
+ * Prepares @c for the calling thread; cpu_fini(), which accepts a zeroed @c, releases it. @keep
+ * false: the scheduler alone decides, always.
  */
 void cpu_init(struct cpu *c, bool keep);
 void cpu_fini(struct cpu *c);
