@@ -2,7 +2,6 @@
 #include "switch/daemon/rtnl.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
@@ -13,38 +12,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "fdb/mac.h"
-
-#define NEWS_RCVBUF (8 * 1024 * 1024)
-#define NEWS_PER_READ 256
-#define MSG_BYTES 32768
+#include "switch/daemon/netlink.h"
 
 struct rtnl {
-	struct mnl_socket *ask;
-	struct mnl_socket *news;
-	unsigned seq;
-	char buf[MSG_BYTES] __attribute__((aligned(8)));
+	struct netlink *ask;
+	struct netlink *news;
 };
-
-/* Copies the string of @attr into @text when it is one. */
-static void get_string(const struct nlattr *attr, char *text, size_t size)
-{
-	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-		snprintf(text, size, "%s", mnl_attr_get_str(attr));
-}
-
-static uint32_t get_u32(const struct nlattr *attr)
-{
-	return mnl_attr_validate(attr, MNL_TYPE_U32) < 0 ? 0 : mnl_attr_get_u32(attr);
-}
-
-static uint8_t get_u8(const struct nlattr *attr)
-{
-	return mnl_attr_validate(attr, MNL_TYPE_U8) < 0 ? 0 : mnl_attr_get_u8(attr);
-}
 
 /*
  * A TAP with one queue does not say how many descriptors it has, so what tells is that it has
@@ -53,91 +29,48 @@ static uint8_t get_u8(const struct nlattr *attr)
  */
 static void parse_tun(const struct nlattr *nest, bool carrier, struct rtnl_link *l)
 {
-	const struct nlattr *attr;
-	uint32_t queues = 0;
-	bool persist = true;
+	const struct nlattr *table[IFLA_TUN_MAX + 1];
+	uint64_t queues;
 
-	mnl_attr_for_each_nested(attr, nest) {
-		switch (mnl_attr_get_type(attr)) {
-		case IFLA_TUN_TYPE:
-			l->tap = get_u8(attr) == IFF_TAP;
-			break;
-		case IFLA_TUN_PERSIST:
-			persist = get_u8(attr);
-			break;
-		case IFLA_TUN_NUM_QUEUES:
-		case IFLA_TUN_NUM_DISABLED_QUEUES:
-			queues += get_u32(attr);
-			break;
-		}
-	}
-	l->held = l->tap && (carrier || queues || !persist);
+	netlink_nested(nest, table, IFLA_TUN_MAX + 1);
+	queues = netlink_number(table[IFLA_TUN_NUM_QUEUES], 0) +
+		 netlink_number(table[IFLA_TUN_NUM_DISABLED_QUEUES], 0);
+	l->tap = netlink_number(table[IFLA_TUN_TYPE], 0) == IFF_TAP;
+	l->held = l->tap && (carrier || queues || !netlink_number(table[IFLA_TUN_PERSIST], 1));
 }
 
-static void parse_info(const struct nlattr *nest, bool carrier, struct rtnl_link *l)
+static void parse_attrs(const struct nlattr *const *table, struct rtnl_link *l)
 {
-	const struct nlattr *attr, *data = NULL;
+	const struct nlattr *info[IFLA_INFO_MAX + 1];
+	const uint8_t *mac = netlink_data(table[IFLA_ADDRESS], MAC_LEN);
+	/* also of an interface that is down, unlike IFF_LOWER_UP */
+	bool carrier = netlink_number(table[IFLA_CARRIER], 0);
 
-	mnl_attr_for_each_nested(attr, nest) {
-		switch (mnl_attr_get_type(attr)) {
-		case IFLA_INFO_KIND:
-			get_string(attr, l->kind, sizeof(l->kind));
-			break;
-		case IFLA_INFO_DATA:
-			data = attr;
-			break;
-		}
-	}
-	if (data && !strcmp(l->kind, "tun"))
-		parse_tun(data, carrier, l);
-}
-
-static void parse_attrs(const struct nlmsghdr *nlh, struct rtnl_link *l)
-{
-	const struct nlattr *attr, *info = NULL;
-	bool carrier = false;
-
-	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg)) {
-		switch (mnl_attr_get_type(attr)) {
-		case IFLA_IFNAME:
-			get_string(attr, l->name, sizeof(l->name));
-			break;
-		case IFLA_ADDRESS:
-			if (mnl_attr_get_payload_len(attr) == MAC_LEN)
-				l->link.mac = mac_load(mnl_attr_get_payload(attr));
-			break;
-		case IFLA_MTU:
-			l->link.mtu = get_u32(attr);
-			break;
-		case IFLA_CARRIER: /* also of an interface that is down, unlike IFF_LOWER_UP */
-			carrier = get_u8(attr);
-			break;
-		case IFLA_PROMISCUITY: /* counts packet sockets too, which IFF_PROMISC does not */
-			l->link.promisc |= get_u32(attr) > 0;
-			break;
-		case IFLA_LINKINFO:
-			info = attr;
-			break;
-		}
-	}
-	if (info)
-		parse_info(info, carrier, l);
+	netlink_text(table[IFLA_IFNAME], l->name, sizeof(l->name));
+	if (mac && !netlink_data(table[IFLA_ADDRESS], MAC_LEN + 1))
+		l->link.mac = mac_load(mac);
+	l->link.mtu = (uint32_t)netlink_number(table[IFLA_MTU], 0);
+	/* counts packet sockets too, which IFF_PROMISC does not */
+	l->link.promisc |= netlink_number(table[IFLA_PROMISCUITY], 0) > 0;
+	netlink_nested(table[IFLA_LINKINFO], info, IFLA_INFO_MAX + 1);
+	netlink_text(info[IFLA_INFO_KIND], l->kind, sizeof(l->kind));
+	if (!strcmp(l->kind, "tun"))
+		parse_tun(info[IFLA_INFO_DATA], carrier, l);
 }
 
 int rtnl_parse_link(const void *msg, size_t len, struct rtnl_link *l)
 {
+	const struct nlattr *table[IFLA_MAX + 1];
 	const struct nlmsghdr *nlh = msg;
-	const struct ifinfomsg *ifi;
+	const struct ifinfomsg *ifi = NLMSG_DATA(nlh);
 
 	memset(l, 0, sizeof(*l));
-	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len) ||
-	    MNL_ALIGN(nlh->nlmsg_len) > len) /* it walks so far */
+	if (!netlink_whole(nlh, len, 0))
 		return -EBADMSG;
 	if (nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK)
 		return 0;
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi))
+	if (!netlink_whole(nlh, len, sizeof(*ifi)))
 		return -EBADMSG;
-	ifi = mnl_nlmsg_get_payload(nlh);
 	if (ifi->ifi_family != AF_UNSPEC)
 		return 0;
 	l->link.present = nlh->nlmsg_type == RTM_NEWLINK;
@@ -145,206 +78,128 @@ int rtnl_parse_link(const void *msg, size_t len, struct rtnl_link *l)
 	l->link.up = ifi->ifi_flags & IFF_UP;
 	l->link.carrier = ifi->ifi_flags & IFF_LOWER_UP;
 	l->link.promisc = ifi->ifi_flags & IFF_PROMISC;
-	parse_attrs(nlh, l);
+	netlink_attrs(nlh, sizeof(*ifi), table, IFLA_MAX + 1);
+	parse_attrs(table, l);
 	return nlh->nlmsg_type;
-}
-
-static struct mnl_socket *open_socket(int flags, unsigned groups, struct error *err)
-{
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | flags);
-
-	if (s && mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
-		return s;
-	error_set(err, -errno, "cannot open a netlink socket: %s", strerror(errno));
-	if (s)
-		mnl_socket_close(s);
-	return NULL;
 }
 
 struct rtnl *rtnl_open(struct error *err)
 {
+	static const unsigned groups[] = { RTNLGRP_LINK };
 	struct rtnl *r = calloc(1, sizeof(*r));
-	struct timeval patience = { .tv_sec = 1 };
-	int size = NEWS_RCVBUF, on = 1, fd;
 
 	if (!r) {
 		error_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	r->ask = open_socket(0, 0, err);
-	r->news = r->ask ? open_socket(SOCK_NONBLOCK, RTMGRP_LINK, err) : NULL;
-	if (!r->news) {
-		rtnl_close(r);
-		return NULL;
-	}
-	setsockopt(mnl_socket_get_fd(r->ask), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	fd = rtnl_fd(r);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	/* Without the privilege there is no news from other namespaces; that is all. */
-	setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on));
-	return r;
+	r->ask = netlink_open(1, err);
+	r->news = r->ask ? netlink_listen(groups, 1, err) : NULL;
+	if (r->news)
+		return r;
+	rtnl_close(r);
+	return NULL;
 }
 
 void rtnl_close(struct rtnl *r)
 {
 	if (!r)
 		return;
-	if (r->news)
-		mnl_socket_close(r->news);
-	if (r->ask)
-		mnl_socket_close(r->ask);
+	netlink_close(r->news);
+	netlink_close(r->ask);
 	free(r);
 }
 
 int rtnl_fd(const struct rtnl *r)
 {
-	return mnl_socket_get_fd(r->news);
+	return netlink_fd(r->news);
 }
 
-/* The namespace that a message came from: the kernel says so only when it is not ours. */
-static int message_nsid(struct msghdr *msg)
-{
-	int nsid = RTNL_OWN;
+/* Whom news go to. */
+struct reader {
+	void (*fn)(void *arg, const struct rtnl_news *news);
+	void *arg;
+};
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
-		if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID)
-			memcpy(&nsid, CMSG_DATA(c), sizeof(nsid));
-	return nsid;
-}
-
-/* Passes on the messages of one datagram. */
-static void read_datagram(const char *buf, int len, int nsid,
-			  void (*fn)(void *, const struct rtnl_news *), void *arg)
+static void take_news(void *arg, const struct nlmsghdr *msg, int nsid)
 {
-	const struct nlmsghdr *nlh = (const void *)buf;
-	struct rtnl_news news = { .nsid = nsid };
+	const struct reader *reader = arg;
+	struct rtnl_news news = { .lost = !msg, .nsid = nsid };
 	struct rtnl_link l;
 
-	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-		if (rtnl_parse_link(nlh, (size_t)len, &l) <= 0)
-			continue;
+	if (msg && rtnl_parse_link(msg, msg->nlmsg_len, &l) <= 0)
+		return;
+	if (msg) {
 		news.ifindex = l.link.ifindex;
 		memcpy(news.name, l.name, sizeof(news.name));
 		news.no_link = !l.link.present || !l.link.up || !l.link.carrier;
-		fn(arg, &news);
 	}
+	reader->fn(reader->arg, &news);
 }
 
 void rtnl_read(struct rtnl *r, void (*fn)(void *arg, const struct rtnl_news *news), void *arg)
 {
-	const struct rtnl_news lost = { .lost = true };
+	struct reader reader = { fn, arg };
 
-	for (unsigned i = 0; i < NEWS_PER_READ; i++) {
-		union {
-			char bytes[CMSG_SPACE(sizeof(int))];
-			struct cmsghdr align;
-		} control;
-		struct sockaddr_nl from;
-		struct iovec iov = { r->buf, sizeof(r->buf) };
-		struct msghdr msg = { .msg_name = &from,
-				      .msg_namelen = sizeof(from),
-				      .msg_iov = &iov,
-				      .msg_iovlen = 1,
-				      .msg_control = &control,
-				      .msg_controllen = sizeof(control) };
-		ssize_t len = recvmsg(rtnl_fd(r), &msg, 0);
-
-		if (len < 0 && errno == ENOBUFS) {
-			fn(arg, &lost);
-			continue;
-		}
-		if (len <= 0)
-			return;
-		if (from.nl_pid) /* only the kernel is believed */
-			continue;
-		if (msg.msg_flags & MSG_TRUNC)
-			fn(arg, &lost);
-		else
-			read_datagram(r->buf, (int)len, message_nsid(&msg), fn, arg);
-	}
+	netlink_read(r->news, take_news, &reader);
 }
 
-/*
- * Sends the request in r->buf and reads the one answer into it. Returns 0 with *@reply (NULL for a
- * bare acknowledgement), or -errno.
- */
-static int ask(struct rtnl *r, struct nlmsghdr *request, const struct nlmsghdr **reply)
-{
-	const struct nlmsghdr *nlh = (const void *)r->buf;
-	const struct nlmsgerr *e;
-	ssize_t len;
+/* What a question about one interface found out. */
+struct found {
+	struct rtnl_link *link;
+	bool good;
+};
 
-	request->nlmsg_seq = ++r->seq;
-	*reply = NULL;
-	if (mnl_socket_sendto(r->ask, request, request->nlmsg_len) < 0)
-		return -errno;
-	do {
-		len = mnl_socket_recvfrom(r->ask, r->buf, sizeof(r->buf));
-		if (len < 0 && errno != EINTR)
-			return -errno;
-	} while (len < 0 || !mnl_nlmsg_ok(nlh, (int)len) || nlh->nlmsg_seq != r->seq);
-	if (nlh->nlmsg_type != NLMSG_ERROR) {
-		*reply = nlh;
-		return 0;
-	}
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e))
-		return -EBADMSG;
-	e = mnl_nlmsg_get_payload(nlh);
-	return e->error;
+static void take_link(void *arg, const struct nlmsghdr *msg)
+{
+	struct found *f = arg;
+
+	f->good = rtnl_parse_link(msg, msg->nlmsg_len, f->link) == RTM_NEWLINK;
 }
 
 int rtnl_get(struct rtnl *r, int nsid, int ifindex, const char *name, struct rtnl_link *link)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(r->buf);
-	const struct nlmsghdr *reply;
-	struct ifinfomsg *ifi;
+	const struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct found found = { .link = link };
+	struct netlink_msg m;
 	int ret;
 
 	memset(link, 0, sizeof(*link));
 	if (name)
 		snprintf(link->name, sizeof(link->name), "%s", name);
-	nlh->nlmsg_type = RTM_GETLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	ifi->ifi_index = ifindex;
+	netlink_begin(&m, RTM_GETLINK, 0, &ifi, sizeof(ifi));
 	if (!ifindex)
-		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+		netlink_put_text(&m, IFLA_IFNAME, name);
 	if (nsid != RTNL_OWN)
-		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)nsid);
-	ret = ask(r, nlh, &reply);
-	if (ret)
-		return ret;
-	if (!reply || rtnl_parse_link(reply, reply->nlmsg_len, link) != RTM_NEWLINK)
-		return -EBADMSG;
-	return 0;
+		netlink_put_u32(&m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
+	ret = netlink_ask(r->ask, &m, take_link, &found, NULL);
+	return ret ? ret : found.good ? 0 : -EBADMSG;
+}
+
+static void take_nsid(void *arg, const struct nlmsghdr *msg)
+{
+	const struct nlattr *table[NETNSA_MAX + 1];
+
+	if (!netlink_whole(msg, msg->nlmsg_len, sizeof(struct rtgenmsg)))
+		return;
+	netlink_attrs(msg, sizeof(struct rtgenmsg), table, NETNSA_MAX + 1);
+	*(int *)arg = (int)netlink_number(table[NETNSA_NSID], (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
 }
 
 /*
  * RTM_GETNSID or RTM_NEWNSID for the namespace @fd. Returns 0 with *@nsid, -1 while it has none, or
  * -errno.
  */
-static int nsid_request(struct rtnl *r, uint16_t type, uint16_t flags, int fd, int *nsid)
+static int nsid_request(struct rtnl *r, uint16_t type, int fd, int *nsid)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(r->buf);
-	const struct nlmsghdr *reply;
-	const struct nlattr *attr;
-	int ret;
+	const struct rtgenmsg body = { .rtgen_family = AF_UNSPEC };
+	struct netlink_msg m;
 
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct rtgenmsg));
-	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)fd);
+	netlink_begin(&m, type, 0, &body, sizeof(body));
+	netlink_put_u32(&m, NETNSA_FD, (uint32_t)fd);
 	if (type == RTM_NEWNSID)
-		mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
-	ret = ask(r, nlh, &reply);
+		netlink_put_u32(&m, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
 	*nsid = NETNSA_NSID_NOT_ASSIGNED;
-	if (ret || !reply)
-		return ret;
-	mnl_attr_for_each(attr, reply, sizeof(struct rtgenmsg))
-		if (mnl_attr_get_type(attr) == NETNSA_NSID)
-			*nsid = (int)get_u32(attr);
-	return 0;
+	return netlink_ask(r->ask, &m, take_nsid, nsid, NULL);
 }
 
 int rtnl_nsid(struct rtnl *r, int fd, int *nsid)
@@ -357,11 +212,11 @@ int rtnl_nsid(struct rtnl *r, int fd, int *nsid)
 	*nsid = RTNL_OWN;
 	if (own.st_ino == other.st_ino && own.st_dev == other.st_dev)
 		return 0;
-	ret = nsid_request(r, RTM_GETNSID, 0, fd, nsid);
+	ret = nsid_request(r, RTM_GETNSID, fd, nsid);
 	if (!ret && *nsid < 0) {
-		ret = nsid_request(r, RTM_NEWNSID, NLM_F_ACK, fd, nsid);
+		ret = nsid_request(r, RTM_NEWNSID, fd, nsid);
 		if (!ret || ret == -EEXIST)
-			ret = nsid_request(r, RTM_GETNSID, 0, fd, nsid);
+			ret = nsid_request(r, RTM_GETNSID, fd, nsid);
 	}
 	if (!ret && *nsid < 0)
 		ret = -ENOENT;

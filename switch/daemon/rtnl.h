@@ -2,7 +2,7 @@
 /*
  * rtnl: what the kernel says about network interfaces.
  *
- * The only user of libmnl. The surprising rule: news carries no state. A message only tells which
+ * The surprising rule: news carries no state. A message only tells which
  * interface to look at again; rtnl_get() then asks for its state as it is now. So nothing is
  * cached, a lost message costs one more look at every interface of interest (rtnl_news.lost), and
  * wireless or partial messages cannot mislead.

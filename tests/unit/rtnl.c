@@ -179,7 +179,7 @@ START_TEST(cut_short)
 	}
 	begin(RTM_NEWLINK, AF_UNSPEC, 1, 0);
 	put(IFLA_IFNAME, "abcdefghijklmnopqrst", 20); /* too long, and without its NUL */
-	put(IFLA_MTU, "\1\2", 2);
+	put(IFLA_MTU, "\1\2\3", 3);
 	put(IFLA_ADDRESS, "\1\2", 2);
 	ck_assert_int_eq(parse(&l), RTM_NEWLINK);
 	ck_assert_str_eq(l.name, "");
