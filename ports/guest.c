@@ -13,8 +13,7 @@
 #include "ports/packet.h"
 #include "ports/tun.h"
 
-/* Makes the TAP, persistent and up, unless there is one. *@made says whether. */
-static int make(int ns, int sock, const struct port_spec *spec, bool *made, struct error *err)
+int guest_make(int ns, int sock, const struct port_spec *spec, bool *made, struct error *err)
 {
 	struct iface iface;
 	int fd, ret = iface_get(sock, spec->address, 0, &iface);
@@ -56,7 +55,7 @@ int guest_open(const struct port_spec *spec, const struct link *link, const stru
 		ret = error_set(err, sock, "%s: cannot enter namespace %s: %s", spec->address,
 				netns, strerror(-sock));
 	} else {
-		ret = make(ns, sock, spec, &made, err);
+		ret = guest_make(ns, sock, spec, &made, err);
 		close(sock);
 	}
 	if (!ret) {

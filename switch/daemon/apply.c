@@ -211,6 +211,7 @@ int daemon_reload(struct daemon *d, struct error *err)
 	model_init(&next, d->options.name);
 	ret = daemon_read_config(d, &next, err);
 	if (!ret) {
+		d->backend.ops->limit(d->backend.ctx, &next);
 		log_changes(&d->wanted, &next);
 		ret = daemon_apply(d, &next, err);
 	}

@@ -32,6 +32,12 @@ struct port_info {
 
 struct backend_ops {
 	const char *name;
+	/* Everything is configured: frames may move. Returns 0 or -errno with a sentence. */
+	int (*start)(void *ctx, struct error *err);
+	/* Ends it, and takes away what it made. */
+	void (*close)(void *ctx);
+	/* Takes what @m has by default and this backend cannot have out of @m. */
+	void (*limit)(void *ctx, struct model *m);
 	/* Reads the actual configuration into @actual, an initialised model. */
 	int (*read)(void *ctx, struct model *actual, struct error *err);
 	/* Does one verb. */

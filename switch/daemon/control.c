@@ -383,6 +383,13 @@ void control_publish(struct control *c, enum control_news news, const char *text
 	}
 }
 
+void control_lost(struct control *c)
+{
+	for (struct client *k = c->clients; k; k = k->next)
+		if (k->news)
+			lose(k);
+}
+
 struct names *control_names(const struct control *c)
 {
 	return c->names;

@@ -42,6 +42,9 @@ bool control_wanted(struct control *c, enum control_news news, uint64_t now);
 /* Sends the line @text (@len bytes, its newline included) to those who do. */
 void control_publish(struct control *c, enum control_news news, const char *text, size_t len);
 
+/* Every monitor missed events that nobody could count. */
+void control_lost(struct control *c);
+
 /*
  * The names of ports by number, as last seen: those of deleted ports stay until the number is used
  * again.

@@ -27,6 +27,8 @@ struct options {
 		*host; /* -l: the host port's interface, "" = named like the switch, NULL = none */
 	const char *file;    /* -c, NULL = none */
 	const char *backend; /* -b: user, kernel, auto */
+	bool adopt;          /* -b kernel,adopt: take over a bridge of that name */
+	bool keep;           /* -b kernel,keep: leave it when we end */
 	char socket[108];    /* -S or derived */
 	bool socket_given;
 	const char *group; /* -G */

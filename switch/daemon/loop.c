@@ -33,6 +33,7 @@ struct loop {
 	uint64_t timer_at; /* UINT64_MAX = not set */
 	uint64_t now;
 	bool now_known;
+	uint64_t wakeups;
 	bool stop;
 	uint64_t (*turn)(void *arg, uint64_t now);
 	void *turn_arg;
@@ -50,6 +51,11 @@ uint64_t loop_now(struct loop *loop)
 		loop->now_known = true;
 	}
 	return loop->now;
+}
+
+uint64_t loop_wakeups(const struct loop *loop)
+{
+	return loop->wakeups;
 }
 
 struct event_base *loop_base(const struct loop *loop)
@@ -239,6 +245,7 @@ int loop_run(struct loop *loop)
 		if (!busy)
 			set_timer(loop, now, next);
 		loop->now_known = false;
+		loop->wakeups++;
 		if (event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY |
 							(busy ? EVLOOP_NONBLOCK : 0)) < 0)
 			return -EIO;

@@ -34,6 +34,9 @@ void loop_stop(struct loop *loop);
  */
 uint64_t loop_now(struct loop *loop);
 
+/* How often it has woken up: what was read since is as new as the question that woke it. */
+uint64_t loop_wakeups(const struct loop *loop);
+
 /* The libevent base, for control.c's bufferevents. */
 struct event_base *loop_base(const struct loop *loop);
 

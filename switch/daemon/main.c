@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 #include "ports/log.h"
+#include "switch/daemon/backends.h"
 #include "switch/daemon/control.h"
 #include "switch/daemon/daemon.h"
 #include "switch/daemon/loop.h"
 #include "switch/daemon/notify.h"
 #include "switch/daemon/options.h"
 #include "switch/daemon/socket.h"
-#include "switch/daemon/user.h"
 
 #define RUN_DIR "/run/uswitch"
 #define EXIT_USAGE 2
@@ -89,15 +89,6 @@ static void detach_end(int fd)
 	close(fd);
 }
 
-static int open_backend(struct daemon *d, struct error *err)
-{
-	if (!strcmp(d->options.backend, "kernel"))
-		return error_set(err, -EOPNOTSUPP, "-b kernel: not supported yet, use -b user");
-	if (!strcmp(d->options.backend, "auto"))
-		log_info("-b auto: this process forwards");
-	return user_open(d, err);
-}
-
 /*
  * Brings everything up. Returns 0, or -errno with a sentence; stop() takes down what there is in
  * either case.
@@ -117,9 +108,7 @@ static int start(struct daemon *d, struct error *err)
 	d->loop = loop_new(d);
 	if (!d->loop)
 		return error_set(err, -ENOMEM, "cannot make an event loop");
-	ret = open_backend(d, err);
-	if (!ret)
-		ret = daemon_apply(d, &d->base, err);
+	ret = backends_open(d, err);
 	if (ret)
 		return ret;
 	d->control = control_open(d, err);
@@ -133,7 +122,7 @@ static void stop(struct daemon *d)
 {
 	control_close(d->control);
 	d->control = NULL; /* closing ports is news that nobody hears */
-	user_close(d);
+	backends_close(d);
 	loop_free(d->loop);
 }
 

@@ -32,7 +32,8 @@ static const struct option_row {
 	  "give the host a port: an interface of that name (the switch's name)" },
 	{ 'c', NULL, "FILE",
 	  "read configuration commands from FILE, one a line, after the other options" },
-	{ 'b', NULL, "user|kernel|auto", "who forwards (auto: this process if possible)" },
+	{ 'b', NULL, "WHO",
+	  "who forwards: user, kernel[,adopt][,keep], or auto: this process if it can" },
 	{ 'S', NULL, "SOCKET",
 	  "control socket (/run/uswitch/NAME.sock, else under $XDG_RUNTIME_DIR)" },
 	{ 'G', NULL, "GROUP", "let this group use the control socket" },
@@ -140,11 +141,36 @@ static int set_cpu(struct options *o, const char *text, struct error *err)
 	return 0;
 }
 
+/* Returns whether @len bytes at @text are @word. */
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return strlen(word) == len && !strncmp(text, word, len);
+}
+
 static int set_backend(struct options *o, const char *text, struct error *err)
 {
-	if (strcmp(text, "user") && strcmp(text, "kernel") && strcmp(text, "auto"))
+	static const char *const names[] = { "user", "kernel", "auto" };
+	size_t len = strcspn(text, ",");
+
+	o->backend = NULL;
+	o->adopt = o->keep = false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_word(text, len, names[i]))
+			o->backend = names[i];
+	if (!o->backend)
 		return error_set(err, -EINVAL, "-b %.32s: must be user, kernel or auto", text);
-	o->backend = text;
+	for (const char *word = text + len; *word; word += len) {
+		len = strcspn(++word, ",");
+		if (is_word(word, len, "adopt"))
+			o->adopt = true;
+		else if (is_word(word, len, "keep"))
+			o->keep = true;
+		else
+			return error_set(err, -EINVAL,
+					 "-b %.32s: after the comma goes adopt or keep", text);
+	}
+	if ((o->adopt || o->keep) && is_word(o->backend, 4, "user"))
+		return error_set(err, -EINVAL, "-b %.32s: only the kernel's bridge has that", text);
 	return 0;
 }
 

@@ -342,8 +342,37 @@ static int user_trace(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct
 	return ret ? error_set(err, ret, "%s", strerror(-ret)) : 0;
 }
 
+static int user_start(void *ctx, struct error *err)
+{
+	struct user *u = ctx;
+
+	(void)err;
+	loop_set_turn(u->daemon->loop, worker_turn, &u->worker);
+	return 0;
+}
+
+static void user_limit(void *ctx, struct model *m)
+{
+	(void)ctx; /* it can have all that there is */
+	(void)m;
+}
+
+static void user_close(void *ctx)
+{
+	struct user *u = ctx;
+
+	loop_set_turn(u->daemon->loop, NULL, NULL);
+	ports_free(u->ports);
+	worker_fini(&u->worker);
+	bridge_free(u->bridge);
+	free(u);
+}
+
 static const struct backend_ops user_ops = {
 	.name = "user",
+	.start = user_start,
+	.close = user_close,
+	.limit = user_limit,
 	.read = user_read,
 	.apply = user_apply,
 	.port_next = user_port_next,
@@ -358,40 +387,31 @@ static const struct backend_ops user_ops = {
 	.trace = user_trace,
 };
 
-int user_open(struct daemon *d, struct error *err)
+int user_open(struct daemon *d, struct backend *b, struct error *err)
 {
 	struct user *u = calloc(1, sizeof(*u));
 	uint64_t secret[2];
+	int ret = 0;
 
 	if (!u)
 		return error_set(err, -ENOMEM, "out of memory");
-	d->backend = (struct backend){ &user_ops, u };
 	u->daemon = d;
 	if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
-		return error_set(err, -errno, "cannot draw a random number: %s", strerror(errno));
-	u->bridge = bridge_new(d->options.fdb_size, secret);
-	if (!u->bridge ||
-	    worker_init(&u->worker, d, u->bridge, d->options.poll_us, d->options.keep_cpu))
-		return error_set(err, -ENOMEM,
-				 "out of memory for a table of %u addresses (--fdb-size)",
-				 d->options.fdb_size);
-	u->ports = ports_new(d->loop, &u->worker, err);
-	if (!u->ports)
-		return -EIO;
-	loop_set_turn(d->loop, worker_turn, &u->worker);
-	return 0;
-}
-
-void user_close(struct daemon *d)
-{
-	struct user *u = d->backend.ctx;
-
-	if (!u)
-		return;
-	loop_set_turn(d->loop, NULL, NULL);
-	ports_free(u->ports);
-	worker_fini(&u->worker);
-	bridge_free(u->bridge);
-	free(u);
-	d->backend = (struct backend){ NULL, NULL };
+		ret = error_set(err, -errno, "cannot draw a random number: %s", strerror(errno));
+	if (!ret)
+		u->bridge = bridge_new(d->options.fdb_size, secret);
+	if (!ret && (!u->bridge || worker_init(&u->worker, d, u->bridge, d->options.poll_us,
+					       d->options.keep_cpu)))
+		ret = error_set(err, -ENOMEM,
+				"out of memory for a table of %u addresses (--fdb-size)",
+				d->options.fdb_size);
+	if (!ret)
+		u->ports = ports_new(d->loop, &u->worker, err);
+	if (!ret && !u->ports)
+		ret = -EIO;
+	if (ret)
+		user_close(u);
+	else
+		*b = (struct backend){ &user_ops, u };
+	return ret;
 }

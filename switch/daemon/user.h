@@ -4,7 +4,7 @@
  *
  * Bridge, worker and ports behind the table of backend.h. The surprising rule: nothing of the
  * configuration is kept here; read() asks the bridge and the ports, so what it reports is what is
- * in force. Opened and closed by main.c.
+ * in force. Made by backends.c; ended by its close().
  */
 #ifndef SWITCH_DAEMON_USER_H
 #define SWITCH_DAEMON_USER_H
@@ -12,12 +12,9 @@
 #include "switch/daemon/daemon.h"
 
 /*
- * Fills d->backend with an empty switch and has the loop run it. Returns 0, or -errno with a
- * sentence.
+ * Fills @b with an empty switch. Returns 0, or -errno with a sentence, and then has left nothing
+ * behind.
  */
-int user_open(struct daemon *d, struct error *err);
-
-/* Closes every port and frees it; harmless when it was not opened. */
-void user_close(struct daemon *d);
+int user_open(struct daemon *d, struct backend *b, struct error *err);
 
 #endif

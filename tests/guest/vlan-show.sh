@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs in the guest: the same words to bridge(8) and to uswitchctl give the same answers, `vlan show` and `monitor vlan` say
-# the same, in text and in JSON. Part of test-vlan.sh. In namespace k is a kernel bridge, in u is uswitch, both named br0
-# with ports p1 to p4.
+# the same, in text and in JSON. Part of test-vlan.sh, and with the argument `kernel` of test-kernel.sh. In namespace k is a
+# kernel bridge, in u is uswitch, both named br0 with ports p1 to p4.
 #
 # Different on purpose, hence left out of the comparison: uswitch has no multicast router ports yet (mcast_router); a range
 # after `vlan show vid` means all of it, not its first VLAN; refusals that the kernel words have words of their own; in
@@ -47,7 +47,7 @@ make() {
 		ip -n k link set p$i master br0
 	done
 	ip -n k link set br0 up
-	ip netns exec u uswitch -S /run/u.sock -l -p p1 -p p2 -p p3 -p p4 2>/run/u.log &
+	ip netns exec u uswitch -b "$backend" -S /run/u.sock -l -p p1 -p p2 -p p3 -p p4 2>/run/u.log &
 	wait_for ctl version
 	ip -n u link set br0 address 02:00:00:00:00:bb up
 	ctl set vlan_filtering 1 vlan_stats_enabled 1
@@ -211,6 +211,7 @@ events() {
 	fi
 }
 
+backend=${1:-user}
 make
 tables
 refusals

@@ -81,7 +81,7 @@ usage() {
 	refuses interface-twice 2 'tap0' -p tap0 -p packet:tap0,name=x
 	refuses fdb-size 2 'from 1024 to 4194304' --fdb-size 12
 	refuses stray-word 2 'ports are given with -p' tap0
-	refuses kernel 1 'not supported yet' -b kernel -p tap0
+	refuses backend 2 'must be user, kernel or auto' -b magic -p tap0
 	check usage-leaves-nothing gone tap0
 }
 

@@ -59,9 +59,15 @@ static int fake_apply(void *ctx, const struct verb *v, struct error *why)
 	return 0;
 }
 
-static const struct backend_ops fake_ops = { .name = "fake",
-					     .read = fake_read,
-					     .apply = fake_apply };
+static void fake_limit(void *ctx, struct model *m)
+{
+	(void)ctx;
+	(void)m;
+}
+
+static const struct backend_ops fake_ops = {
+	.name = "fake", .limit = fake_limit, .read = fake_read, .apply = fake_apply
+};
 
 static char file[] = "/tmp/uswitch-test-XXXXXX";
 

@@ -55,6 +55,19 @@ START_TEST(defaults)
 }
 END_TEST
 
+START_TEST(backends)
+{
+	ck_assert_int_eq(PARSE("-b", "kernel"), OPTIONS_RUN);
+	ck_assert_str_eq(o.backend, "kernel");
+	ck_assert(!o.adopt && !o.keep);
+	ck_assert_int_eq(PARSE("-b", "kernel,keep,adopt"), OPTIONS_RUN);
+	ck_assert(o.adopt && o.keep);
+	ck_assert_int_eq(PARSE("-b", "auto,adopt"), OPTIONS_RUN);
+	ck_assert_str_eq(o.backend, "auto");
+	ck_assert(o.adopt && !o.keep);
+}
+END_TEST
+
 START_TEST(everything)
 {
 	ck_assert_int_eq(PARSE("-p", "tap0,mtu=9000", "-n", "lab", "-c", "f", "-b", "user", "-S",
@@ -115,6 +128,10 @@ static const struct {
 	{ { "-n", "a/b" }, "'/'" },
 	{ { "-l", "a/b" }, "-l: " },
 	{ { "-b", "magic" }, "user, kernel or auto" },
+	{ { "-b", "" }, "user, kernel or auto" },
+	{ { "-b", "kernel,magic" }, "adopt or keep" },
+	{ { "-b", "kernel," }, "adopt or keep" },
+	{ { "-b", "user,keep" }, "only the kernel's bridge" },
 	{ { "-S", "" }, "1 to 107 bytes" },
 	{ { "-p", "foo:bar" }, "unknown port type" },
 	{ { "-p", "0123456789abcdef" }, "longer than 15 bytes" },
@@ -265,6 +282,7 @@ int main(void)
 	tcase_add_checked_fixture(words, NULL, forget_words);
 	tcase_add_checked_fixture(places, NULL, forget_words);
 	tcase_add_test(words, defaults);
+	tcase_add_test(words, backends);
 	tcase_add_test(words, everything);
 	tcase_add_test(words, host_port);
 	tcase_add_loop_test(words, wrong, 0, sizeof(bad) / sizeof(bad[0]));

@@ -59,6 +59,11 @@ static void print_port(const struct ctl *ctl, const json_t *p)
 
 static void print_table(const json_t *fdb)
 {
+	if (!number_of(fdb, "fdb_size")) { /* the kernel's table has no size */
+		printf("addresses: %lld, %lld learned\n", number_of(fdb, "fdb_used"),
+		       number_of(fdb, "fdb_n_learned"));
+		return;
+	}
 	printf("addresses: %lld of %lld places taken, %lld learned; %lld moved, %lld evicted, %lld refused\n",
 	       number_of(fdb, "fdb_used"), number_of(fdb, "fdb_size"),
 	       number_of(fdb, "fdb_n_learned"), number_of(fdb, "fdb_moved"),

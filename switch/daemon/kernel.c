@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/daemon/kernel_private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ports/log.h"
+#include "switch/daemon/loop.h"
+
+#define PATIENCE_S 10
+
+/* What the kernel does shows in its news before it shows anywhere else. */
+bool kernel_has_news(const struct kernel *k)
+{
+	struct pollfd news = { .fd = netlink_fd(k->news), .events = POLLIN };
+
+	return poll(&news, 1, 0) != 0;
+}
+
+const struct brstate *kernel_state(struct kernel *k)
+{
+	if (k->fresh && (k->state_turn == loop_wakeups(k->daemon->loop) || !kernel_has_news(k)))
+		return &k->state;
+	if (brstate_read(k->ask, k->ifindex, &k->state))
+		log_error("%s: cannot read the kernel's bridge", k->daemon->options.name);
+	k->fresh = k->same_ports = true;
+	k->state_turn = loop_wakeups(k->daemon->loop);
+	return &k->state;
+}
+
+/* The same, where the ports are as they are now, whatever became of their settings. */
+static const struct brstate *ports_state(struct kernel *k)
+{
+	return k->same_ports ? &k->state : kernel_state(k);
+}
+
+int kernel_do(struct kernel *k, struct netlink_msg *m, const char *what, struct error *err)
+{
+	struct error why;
+	int ret = netlink_ask(k->ask, m, NULL, NULL, &why);
+
+	k->fresh = k->counted = false;
+	if (ret == -EPERM)
+		return error_set(err, ret,
+				 "%s: no permission to program the kernel's bridge, which needs "
+				 "CAP_NET_ADMIN: run as root, or in a network of your own "
+				 "(unshare -Urn)",
+				 what);
+	if (ret)
+		return error_set(err, ret, "%s: %s", what, why.text[0] ? why.text : strerror(-ret));
+	return 0;
+}
+
+static void take_link(void *arg, const struct nlmsghdr *msg)
+{
+	brmsg_read_link(msg, arg);
+}
+
+int kernel_link(struct kernel *k, int ifindex, const char *name, struct brmsg_link *l)
+{
+	struct netlink_msg m;
+
+	memset(l, 0, sizeof(*l));
+	brmsg_link_get(&m, ifindex, name);
+	return netlink_ask(k->ask, &m, take_link, l, NULL);
+}
+
+/* Makes the bridge. */
+static int create(struct kernel *k, struct error *err)
+{
+	const char *name = k->daemon->options.name;
+	struct brmsg_link l;
+	struct netlink_msg m;
+	int ret;
+
+	brmsg_bridge_add(&m, name);
+	ret = kernel_do(k, &m, name, err);
+	if (ret == -EOPNOTSUPP)
+		return error_set(err, ret,
+				 "%s: this kernel has no bridge (CONFIG_BRIDGE, modprobe bridge)",
+				 name);
+	if (ret)
+		return ret;
+	k->created = true;
+	ret = kernel_link(k, 0, name, &l);
+	if (ret)
+		return error_set(err, ret, "%s: cannot read the bridge that was made: %s", name,
+				 strerror(-ret));
+	k->ifindex = l.base.link.ifindex;
+	return 0;
+}
+
+/* Brings the bridge up; without a host port it gets no address by itself. */
+static int bring_up(struct kernel *k, struct error *err)
+{
+	struct netlink_msg m;
+
+	if (k->created && !kernel_host(k)) {
+		brmsg_link_addresses(&m, k->ifindex, false);
+		kernel_do(k, &m, "", NULL); /* a kernel without IPv6 refuses, and makes none */
+	}
+	brmsg_link_up(&m, k->ifindex, true);
+	return kernel_do(k, &m, k->daemon->options.name, err);
+}
+
+int kernel_ensure(struct kernel *k, struct error *err)
+{
+	int ret;
+
+	if (ports_state(k)->bridge.base.link.present)
+		return 0;
+	k->same_ports = false;
+	ret = create(k, err);
+	return ret || !k->running ? ret : bring_up(k, err);
+}
+
+static int kernel_start(void *ctx, struct error *err)
+{
+	struct kernel *k = ctx;
+
+	k->running = true;
+	return bring_up(k, err);
+}
+
+static void kernel_limit(void *ctx, struct model *m)
+{
+	struct kernel *k = ctx;
+
+	if (k->vlans || !m->attr[BRIDGE_VLAN_DEFAULT_PVID])
+		return;
+	log_info("%s: this kernel's bridge has no VLANs: vlan_default_pvid is 0", m->name);
+	model_set(m, BRIDGE_VLAN_DEFAULT_PVID, 0);
+}
+
+static void read_bridge(const struct kernel *k, const struct brmsg_link *l, struct model *m)
+{
+	const struct model *wanted = &k->daemon->wanted;
+	uint64_t ageing = wanted->attr[BRIDGE_AGEING_TIME];
+
+	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++)
+		if (l->bridge_has >> i & 1)
+			m->attr[i] = l->bridge[i];
+	if (!k->vlans)
+		m->attr[BRIDGE_VLAN_DEFAULT_PVID] = 0;
+	/* the kernel counts in ticks, which need not be hundredths of a second */
+	if (ageing == m->attr[BRIDGE_AGEING_TIME] + 10)
+		m->attr[BRIDGE_AGEING_TIME] = ageing;
+}
+
+/* The port of the bridge that somebody else put there, as it would be configured. */
+static int foreign_spec(const char *name, struct port_spec *spec)
+{
+	char text[PORT_NAME_MAX + 8];
+
+	snprintf(text, sizeof(text), "packet:%s", name);
+	return port_spec_parse(text, spec, NULL);
+}
+
+static int read_port(const struct kernel *k, const struct brstate *s, const struct brstate_port *b,
+		     struct model *m)
+{
+	const struct brmsg_link *l = &b->link;
+	const struct kernel_port *p = kernel_port_of(k, l->base.link.ifindex);
+	const struct brstate_port *backup = brstate_by_index(s, (int)l->attr[PORT_BACKUP_PORT]);
+	struct port_spec spec;
+	struct model_port *port;
+
+	if (!p && foreign_spec(l->base.name, &spec))
+		return 0;
+	port = model_port_add(m, p ? p->name : l->base.name, p ? &p->spec : &spec, false);
+	if (!port)
+		return -ENOMEM;
+	memcpy(port->attr, l->attr, sizeof(port->attr));
+	port->attr[PORT_BACKUP_PORT] = port_attrs[PORT_BACKUP_PORT].fallback;
+	if (backup)
+		snprintf(port->backup_port, sizeof(port->backup_port), "%s",
+			 kernel_port_name(k, &backup->link));
+	*port->vlans = b->vlans;
+	return 0;
+}
+
+/* A port that the kernel does not have now is as it is wanted. */
+static int read_missing(const struct kernel *k, const struct kernel_port *p, struct model *m)
+{
+	const struct model_port *wanted = model_port(&k->daemon->wanted, p->name);
+	struct model_port *port = model_port_add(m, p->name, &p->spec, false);
+
+	if (!port)
+		return -ENOMEM;
+	if (!wanted)
+		return 0;
+	memcpy(port->attr, wanted->attr, sizeof(port->attr));
+	memcpy(port->backup_port, wanted->backup_port, sizeof(port->backup_port));
+	*port->vlans = *wanted->vlans;
+	return 0;
+}
+
+static int kernel_read(void *ctx, struct model *m, struct error *err)
+{
+	struct kernel *k = ctx;
+	const struct brstate *s = kernel_state(k);
+	struct model_port *host;
+	int ret = 0;
+
+	read_bridge(k, &s->bridge, m);
+	for (unsigned i = 0; i < s->n && !ret; i++)
+		ret = read_port(k, s, s->port[i], m);
+	for (const struct kernel_port *p = k->ports; p && !ret; p = p->next) {
+		if (p->host) {
+			host = model_port_add(m, p->name, &p->spec, true);
+			ret = host ? 0 : -ENOMEM;
+			if (host)
+				*host->vlans = s->host;
+		} else if (!p->ifindex) {
+			ret = read_missing(k, p, m);
+		}
+	}
+	if (!ret)
+		ret = kernel_read_fdb(k, m);
+	return ret ? error_set(err, ret, "%s: cannot read the kernel's bridge: %s", m->name,
+			       strerror(-ret))
+		   : 0;
+}
+
+static bool is_vlan_attr(unsigned attr)
+{
+	return attr == BRIDGE_VLAN_FILTERING || attr == BRIDGE_VLAN_PROTOCOL ||
+	       attr == BRIDGE_VLAN_DEFAULT_PVID || attr == BRIDGE_VLAN_STATS_ENABLED ||
+	       attr == BRIDGE_VLAN_STATS_PER_PORT;
+}
+
+static int no_vlans(const char *what, struct error *err)
+{
+	return error_set(err, -EOPNOTSUPP,
+			 "%s: this kernel's bridge has no VLAN filtering "
+			 "(CONFIG_BRIDGE_VLAN_FILTERING)",
+			 what);
+}
+
+static int set_bridge(struct kernel *k, const struct verb *v, const char *what, struct error *err)
+{
+	const struct attr *attr = &bridge_attrs[v->attr];
+	bool has = ports_state(k)->bridge.bridge_has >> v->attr & 1;
+	struct netlink_msg m;
+
+	if (!k->vlans && is_vlan_attr(v->attr))
+		has = false;
+	if (!has && v->value == attr->fallback)
+		return 0;
+	if (!k->vlans && is_vlan_attr(v->attr))
+		return v->attr == BRIDGE_VLAN_DEFAULT_PVID && !v->value ? 0
+									: no_vlans(attr->name, err);
+	if (!has)
+		return error_set(err, -EOPNOTSUPP, "%s: this kernel's bridge does not have it",
+				 attr->name);
+	brmsg_bridge_set(&m, k->ifindex, v->attr, v->value);
+	return kernel_do(k, &m, what, err);
+}
+
+static int set_port(struct kernel *k, const struct verb *v, const struct kernel_port *p,
+		    const struct brstate_port *b, const char *what, struct error *err)
+{
+	const struct kernel_port *backup;
+	uint64_t value = v->value;
+	struct netlink_msg m;
+
+	if (v->attr == PORT_ACCEPT)
+		return v->value == ACCEPT_ALL
+			       ? 0
+			       : error_set(err, -EOPNOTSUPP,
+					   "%s: the kernel's bridge lets in every kind of frame, "
+					   "it has no accept",
+					   v->dev);
+	if (!b)
+		return p ? 0 : -ENODEV; /* a missing port gets it when it comes */
+	if (!(b->link.port_has >> v->attr & 1))
+		return v->value == port_attrs[v->attr].fallback
+			       ? 0
+			       : error_set(err, -EOPNOTSUPP,
+					   "%s of %s: this kernel's bridge does not have it",
+					   port_attrs[v->attr].name, v->dev);
+	if (v->attr == PORT_BACKUP_PORT) {
+		backup = v->value_port[0] ? kernel_port_named(k, v->value_port) : NULL;
+		if (v->value_port[0] && !backup)
+			return error_set(err, -ENODEV, "%s: no such port", what);
+		value = backup ? (uint64_t)backup->ifindex : 0;
+	}
+	brmsg_port_set(&m, b->link.base.link.ifindex, v->attr, value);
+	return kernel_do(k, &m, what, err);
+}
+
+static int set_vlan(struct kernel *k, const struct verb *v, int ifindex, bool host,
+		    const char *what, struct error *err)
+{
+	struct netlink_msg m;
+
+	if (!k->vlans)
+		return no_vlans(what, err);
+	if (!ifindex)
+		return 0;
+	if (v->op == VERB_VLAN_ADD)
+		brmsg_vlan_add(&m, ifindex, host, v->vid_first, v->vid_last, v->flags);
+	else if (v->op == VERB_VLAN_DEL)
+		brmsg_vlan_del(&m, ifindex, host, v->vid_first, v->vid_last);
+	else
+		brmsg_vlan_state(&m, ifindex, v->vid_first, v->vid_last, v->state);
+	return kernel_do(k, &m, what, err);
+}
+
+/*
+ * Entries of VLAN 0 alone cannot be named to the kernel: with the port's VLANs those come and go,
+ * too, and the next round of apply sets that right.
+ */
+static int set_fdb(struct kernel *k, const struct verb *v, int ifindex, bool host, const char *what,
+		   struct error *err)
+{
+	struct netlink_msg m;
+	int ret;
+
+	if (!ifindex)
+		return 0;
+	if (v->op == VERB_FDB_ADD)
+		brmsg_fdb_add(&m, ifindex, host, v->mac, v->vid_first, v->flags, FDB_MODE_REPLACE);
+	else
+		brmsg_fdb_del(&m, ifindex, host, v->mac, v->vid_first);
+	ret = kernel_do(k, &m, what, err);
+	return ret == -ENOENT && v->op == VERB_FDB_DEL ? 0 : ret;
+}
+
+/* What is done to a port that is there, or configured and missing. */
+static int port_verb(struct kernel *k, const struct verb *v, const char *what, struct error *err)
+{
+	const struct kernel_port *p = kernel_port_named(k, v->dev);
+	const struct brstate *s = ports_state(k);
+	const struct brstate_port *b = p ? brstate_by_index(s, p->ifindex) : NULL;
+	bool host = p && p->host;
+	int ifindex;
+
+	for (unsigned i = 0; i < s->n && !p && !b; i++)
+		if (!strcmp(s->port[i]->link.base.name, v->dev))
+			b = s->port[i];
+	ifindex = host ? k->ifindex : b ? b->link.base.link.ifindex : 0;
+	if (!p && !b)
+		return v->op == VERB_FDB_DEL || v->op == VERB_VLAN_DEL
+			       ? 0
+			       : error_set(err, -ENODEV, "%s: no such port", what);
+	switch (v->op) {
+	case VERB_PORT_SET:
+		return host ? error_set(err, -EOPNOTSUPP, "%s: the host port has no settings", what)
+			    : set_port(k, v, p, b, what, err);
+	case VERB_VLAN_ADD:
+	case VERB_VLAN_DEL:
+	case VERB_VLAN_SET:
+		return set_vlan(k, v, ifindex, host, what, err);
+	case VERB_FDB_ADD:
+	case VERB_FDB_DEL:
+		return set_fdb(k, v, ifindex, host, what, err);
+	case VERB_PORT_ADD:
+	case VERB_PORT_DEL:
+	case VERB_BRIDGE_SET:
+		break;
+	}
+	return -EINVAL;
+}
+
+static int kernel_apply(void *ctx, const struct verb *v, struct error *err)
+{
+	struct kernel *k = ctx;
+	char what[256];
+	int ret = kernel_ensure(k, err);
+
+	if (ret)
+		return ret;
+	if (v->op == VERB_PORT_ADD)
+		return kernel_port_add(k, v, err);
+	if (v->op == VERB_PORT_DEL)
+		return kernel_port_del(k, v->dev, err);
+	verb_print(v, what, sizeof(what));
+	return v->op == VERB_BRIDGE_SET ? set_bridge(k, v, what, err) : port_verb(k, v, what, err);
+}
+
+static int kernel_trace(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct vtag tag,
+			uint32_t len, char *text, size_t size, struct error *err)
+{
+	(void)ctx;
+	(void)in;
+	(void)src;
+	(void)dst;
+	(void)tag;
+	(void)len;
+	(void)text;
+	(void)size;
+	return error_set(err, -EOPNOTSUPP,
+			 "trace: the kernel's bridge does not say what it would do with a frame");
+}
+
+static void kernel_close(void *ctx)
+{
+	struct kernel *k = ctx;
+	const char *name = k->daemon->options.name;
+	struct netlink_msg m;
+	struct error err;
+
+	kernel_news_close(k);
+	if (k->created && !k->daemon->options.keep) {
+		brmsg_link_del(&m, k->ifindex);
+		if (kernel_do(k, &m, name, &err))
+			log_error("%s", err.text);
+	}
+	kernel_ports_close(k, k->daemon->options.keep);
+	brstate_fini(&k->state);
+	free(k->told);
+	free(k->entry);
+	free(k->used);
+	free(k->vlan_stats);
+	netlink_close(k->ask);
+	free(k);
+}
+
+static const struct backend_ops kernel_ops = {
+	.name = "kernel",
+	.start = kernel_start,
+	.close = kernel_close,
+	.limit = kernel_limit,
+	.read = kernel_read,
+	.apply = kernel_apply,
+	.port_next = kernel_port_next,
+	.fdb_walk = kernel_fdb_walk,
+	.fdb_get = kernel_fdb_get,
+	.fdb_add = kernel_fdb_add,
+	.fdb_del = kernel_fdb_del,
+	.fdb_flush = kernel_fdb_flush,
+	.fdb_info = kernel_fdb_info,
+	.vlan_get = kernel_vlan_get,
+	.vlan_stats = kernel_vlan_stats,
+	.trace = kernel_trace,
+};
+
+/* Makes the bridge, or takes the one that is there when that is wanted. */
+static int take_bridge(struct kernel *k, struct error *err)
+{
+	const struct options *o = &k->daemon->options;
+	struct brmsg_link l;
+	int ret = kernel_link(k, 0, o->name, &l);
+	bool bridge = !ret && !strcmp(l.base.kind, "bridge");
+
+	if (ret == -ENODEV)
+		return create(k, err);
+	if (ret)
+		return error_set(err, ret, "%s: cannot read the interface's state: %s", o->name,
+				 strerror(-ret));
+	if (!bridge)
+		return error_set(err, -EEXIST,
+				 "%s: there is an interface of that name, which is no bridge: "
+				 "choose another name (-n)",
+				 o->name);
+	if (!o->adopt)
+		return error_set(err, -EEXIST,
+				 "%s: there is a bridge of that name: take it over with "
+				 "-b kernel,adopt, or choose another name (-n)",
+				 o->name);
+	k->ifindex = l.base.link.ifindex;
+	log_notice("%s: adopted", o->name);
+	return 0;
+}
+
+int kernel_open(struct daemon *d, struct backend *b, struct error *err)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	int ret = -ENOMEM;
+
+	if (!k)
+		return error_set(err, ret, "out of memory");
+	k->daemon = d;
+	k->told = calloc(PORT_MAX, sizeof(*k->told));
+	k->used = calloc(PORT_MAX, sizeof(*k->used));
+	k->vlan_stats = calloc(VLAN_N, sizeof(*k->vlan_stats));
+	k->ask = netlink_open(PATIENCE_S, err);
+	if (!k->told || !k->used || !k->vlan_stats)
+		error_set(err, ret, "out of memory");
+	else if (k->ask)
+		ret = kernel_news_open(k, err);
+	if (!ret)
+		ret = take_bridge(k, err);
+	if (ret) {
+		kernel_close(k);
+		return ret;
+	}
+	k->vlans = kernel_state(k)->bridge.bridge_has >> BRIDGE_VLAN_DEFAULT_PVID & 1;
+	*b = (struct backend){ &kernel_ops, k };
+	return 0;
+}

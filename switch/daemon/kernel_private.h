@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel_private: what the files of the kernel backend share.
+ *
+ * kernel.c has the table and the verbs, kernel_port.c the ports, kernel_info.c what is shown of
+ * them, kernel_fdb.c the entries, kernel_news.c what the kernel tells by itself. The surprising
+ * rule: `state` may be old; ask kernel_state(), which reads it again when news wait or something
+ * was changed since. Owned by kernel.c.
+ */
+#ifndef SWITCH_DAEMON_KERNEL_PRIVATE_H
+#define SWITCH_DAEMON_KERNEL_PRIVATE_H
+
+#include "switch/daemon/brstate.h"
+#include "switch/daemon/kernel.h"
+
+/* A port of the configuration: what the kernel does not know of it. */
+struct kernel_port {
+	struct kernel_port *next;
+	char name[PORT_NAME_MAX];
+	struct port_spec spec; /* resolved */
+	bool host;
+	bool made;              /* its TAP is ours */
+	bool joined;            /* we made it a port of the bridge */
+	int ifindex;            /* 0 = missing */
+	uint16_t number;        /* while it is missing: one that the kernel has not given */
+	struct port_stats base; /* subtracted from the kernel's counters */
+};
+
+/* What monitors were last told of a port. */
+struct kernel_told {
+	struct link link;
+	uint64_t attr[PORT_ATTR_MAX];
+};
+
+struct kernel {
+	struct daemon *daemon;
+	struct netlink *ask, *news;
+	int ifindex;  /* of the bridge */
+	bool created; /* it is ours */
+	bool vlans;   /* this kernel's bridge knows VLANs */
+	bool running; /* it is to be up */
+	struct brstate state;
+	bool fresh;          /* nothing that we know of has changed since */
+	uint64_t state_turn; /* in which wakeup of the loop it was read */
+	bool same_ports;     /* we have added and removed no port since */
+	struct kernel_port *ports;
+	struct kernel_told *told;         /* by number; link.present: there is such a port */
+	uint64_t bridge[BRIDGE_ATTR_MAX]; /* what they were told of the bridge */
+	/* kernel_fdb.c: the table as it was when a walk began; how many entries each port has */
+	struct fdb_entry *entry;
+	unsigned n_entries, entries_room;
+	uint32_t *used; /* by number */
+	bool counted;
+	uint64_t counted_turn;
+	/* counters of the VLANs of one interface, by VID, read at one moment */
+	struct vlan_stats *vlan_stats;
+	int vlan_stats_of;
+	uint64_t vlan_stats_turn;
+};
+
+/* Whether news wait to be read. */
+bool kernel_has_news(const struct kernel *k);
+
+/* The bridge as it is now. */
+const struct brstate *kernel_state(struct kernel *k);
+
+/*
+ * Sends @m; whatever was read before counts as old then. Returns 0 or -errno with a sentence that
+ * begins with @what.
+ */
+int kernel_do(struct kernel *k, struct netlink_msg *m, const char *what, struct error *err);
+
+/* Reads the interface @ifindex, or when that is 0 @name. Returns 0, -ENODEV or another -errno. */
+int kernel_link(struct kernel *k, int ifindex, const char *name, struct brmsg_link *l);
+
+/* Makes the bridge if it is gone. Returns 0 or -errno with a sentence. */
+int kernel_ensure(struct kernel *k, struct error *err);
+
+/*
+ * The port of the configuration that is named so, has that interface, or is the host port; or NULL.
+ */
+struct kernel_port *kernel_port_named(const struct kernel *k, const char *name);
+struct kernel_port *kernel_port_of(const struct kernel *k, int ifindex);
+struct kernel_port *kernel_host(const struct kernel *k);
+/* The name of the port with interface @link. */
+const char *kernel_port_name(const struct kernel *k, const struct brmsg_link *link);
+/* The port of the configuration, missing for now, that is shown as @number; or NULL. */
+struct kernel_port *kernel_missing(const struct kernel *k, unsigned number);
+
+/* port_add and port_del of the table; an interface that is yet to come is no error. */
+int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err);
+int kernel_port_del(struct kernel *k, const char *name, struct error *err);
+/* Lets go of every port, and of what was made for it unless it is to stay. */
+void kernel_ports_close(struct kernel *k, bool keep);
+/*
+ * Looks after ports whose interface has gone or come. Returns whether one came: then it has none of
+ * its settings yet.
+ */
+bool kernel_ports_follow(struct kernel *k);
+
+/* port_next, vlan_get and vlan_stats of the table. */
+int kernel_port_next(void *ctx, uint16_t number, struct port_info *info);
+bool kernel_vlan_get(void *ctx, uint16_t port, uint16_t vid, uint16_t *flags,
+		     enum port_state *state);
+void kernel_vlan_stats(void *ctx, uint16_t port, uint16_t vid, struct vlan_stats *stats);
+
+/*
+ * The number of the port with interface @ifindex, also of one that has just left; PORT_NONE for one
+ * that is not shown.
+ */
+uint16_t kernel_number(const struct kernel *k, int ifindex);
+
+/* Entries that stay, into @m. */
+int kernel_read_fdb(struct kernel *k, struct model *m);
+/* Gives @e, which has ages, its port and its times. False: it is of no port that we show. */
+bool kernel_fdb_entry(struct kernel *k, const struct brmsg_fdb *e, struct fdb_entry *entry);
+/* How many entries port @number has. */
+uint32_t kernel_fdb_used(struct kernel *k, uint16_t number);
+unsigned kernel_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t *cursor,
+			 struct fdb_entry *entries, unsigned max);
+int kernel_fdb_get(void *ctx, uint64_t mac, uint16_t vid, struct fdb_entry *entry);
+int kernel_fdb_add(void *ctx, const struct fdb_entry *entry, bool all_vlans, enum fdb_mode mode,
+		   struct error *err);
+int kernel_fdb_del(void *ctx, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans,
+		   struct error *err);
+int kernel_fdb_flush(void *ctx, const struct fdb_match *match, struct error *err);
+void kernel_fdb_info(void *ctx, struct fdb_info *info);
+
+/* Follows the kernel's news from now on; returns 0 or -errno with a sentence. */
+int kernel_news_open(struct kernel *k, struct error *err);
+void kernel_news_close(struct kernel *k);
+
+#endif

@@ -1,0 +1,238 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The kernel backend, without VLAN filtering, which the host's kernel may lack: what it makes and takes away, that bridge(8)
+# and ip(8) say of the bridge what uswitchctl says, news, what it refuses, and what others do to the bridge.
+# shellcheck source=tests/system/lib.sh disable=SC2317
+. "$(dirname "$0")/lib.sh"
+need jq python3
+
+ns sw a b
+sw() { in_ns sw "$@"; }
+gone() { ! sw ip link show "$1" 2>/dev/null; }
+is_master() { [ "$(sw ip -j link show dev "$1" | jq -r '.[0].master')" = "$2" ]; }
+
+# refuses NAME TEXT OPTION...: the switch ends with status 1 and one line, which has TEXT, and leaves nothing.
+refuses() {
+	local name=$1 text=$2 before
+	shift 2
+	before=$(sw ip -br link | sort)
+	sw timeout 5 "$BUILD/uswitch" -S "$TMP/refused.sock" -b kernel "$@" 2>"$TMP/refused"
+	if [ $? -eq 1 ] && [ "$(grep -c "^uswitch: error: " "$TMP/refused")" -eq 1 ] && grep -qF -- "$text" "$TMP/refused"; then
+		pass "refuses-$name"
+	else
+		fail "refuses-$name: $(cat "$TMP/refused")"
+	fi
+	check "refuses-$name-leaves-nothing" test "$before" = "$(sw ip -br link | sort)"
+}
+
+stop() {
+	kill "$SWITCH"
+	wait "$SWITCH"
+	check "$1" test $? -eq 0
+}
+
+# same NAME BRIDGE USWITCH: both are arrays of objects, equal but for their order.
+same() {
+	local name=$1
+	jq -S 'sort_by(tostring)' <<<"$2" >"$TMP/want"
+	jq -S 'sort_by(tostring)' <<<"$3" >"$TMP/got"
+	check "$name" test -s "$TMP/want" -a "$(cat "$TMP/want")" = "$(cat "$TMP/got")" || diff "$TMP/want" "$TMP/got" | head -20
+}
+
+# What this iproute2 says and uswitch does not, since it has no such thing; and the other way round.
+like_iproute2() {
+	same "$1-fdb" "$(sw bridge -j fdb show br br0 | jq '[.[] | select(.master)]')" "$(ctl -j fdb show)"
+	same "$1-link" "$(sw bridge -j -d link show master br0 | jq '[.[] | del(.link, .guard, .root_block, .fastleave,
+		.mcast_router, .mcast_to_unicast, .neigh_suppress, .neigh_vlan_suppress, .vlan_tunnel, .mcast_n_groups,
+		.mcast_max_groups, .mab, .group_fwd_mask)]')" \
+		"$(ctl -j -d link show | jq '[.[] | del(.kind, .port, .fdb_entries, .note, .accept, .mab, .group_fwd_mask)]')"
+	ctl -j show | jq 'del(.ifname, .backend, .ports)' >"$TMP/ours"
+	sw ip -d -j link show br0 | jq '.[0].linkinfo.info_data' >"$TMP/theirs"
+	check "$1-settings" jq -ne --slurpfile a "$TMP/ours" --slurpfile b "$TMP/theirs" \
+		'[$a[0] | to_entries[] | select($b[0][.key] != null and $b[0][.key] != .value)] == []'
+	check "$1-settings-compared" jq -ne --slurpfile a "$TMP/ours" --slurpfile b "$TMP/theirs" \
+		'[$a[0] | keys[] | select($b[0][.] != null)] | length >= 5'
+}
+
+commands() {
+	ctl link set dev p1 isolated on hairpin on priority 8 cost 77
+	ctl link set dev p2 learning off flood off mcast_flood off bcast_flood off locked on
+	ctl set ageing_time 100s group_fwd_mask 0x8 no_linklocal_learn 1
+	ctl fdb add 02:00:00:00:00:01 dev p1 static
+	ctl fdb add 02:00:00:00:00:02 dev p2 dynamic
+	ctl fdb add 02:00:00:00:00:03 dev p1 extern_learn
+	ctl fdb add 02:00:00:00:00:04 dev p1 static sticky
+	ctl fdb add 02:00:00:00:00:05 dev p1 local
+	ctl fdb add 02:00:00:00:00:06 dev br0 local
+	like_iproute2 changed
+	check setting-is-the-kernels test "$(sw ip -d -j link show br0 | jq '.[0].linkinfo.info_data.ageing_time')" = 10000
+	check fdb-get test "$(ctl fdb get 02:00:00:00:00:04)" = '02:00:00:00:00:04 dev p1 sticky master br0 static'
+	ctl fdb get 02:00:00:00:00:99 2>/dev/null
+	check fdb-get-none test $? -eq 254
+	check fdb-exists sh -c "! '$BUILD/uswitchctl' -S '$SOCKET' fdb add 02:00:00:00:00:01 dev p2 static 2>/dev/null"
+	ctl fdb del 02:00:00:00:00:03 dev p1
+	check fdb-del sh -c "! ip netns exec $PREFIX-sw bridge fdb | grep -q 00:03"
+	ctl fdb flush dev br0
+	check flush-takes-dynamic sh -c "! ip netns exec $PREFIX-sw bridge fdb | grep -q 00:02"
+	check flush-spares-static sh -c "ip netns exec $PREFIX-sw bridge fdb | grep -q 02:00:00:00:00:01"
+	ctl fdb flush dev p1 static
+	check flush-static test -z "$(sw bridge fdb show | grep 02:00:00:00:00:01)"
+	ctl fdb add 02:00:00:00:00:01 dev p1 static
+	ctl show config >"$TMP/config"
+	like_iproute2 flushed
+}
+
+# The configuration that is printed makes the same switch.
+round_trip() {
+	stop ends-before-round-trip
+	switch sw -b kernel -c "$TMP/config"
+	ctl show config >"$TMP/again"
+	check round-trip diff "$TMP/config" "$TMP/again"
+	like_iproute2 loaded
+}
+
+news() {
+	"$BUILD/uswitchctl" -S "$SOCKET" -j monitor all >"$TMP/news" &
+	PIDS+=($!)
+	heard() { jq -es "any(.[]; $1)" "$TMP/news" >/dev/null; }
+	wait_for 2 test -e "$TMP/news"
+	sleep 0.2
+	sw bridge fdb add 02:00:00:00:00:20 dev p1 master dynamic
+	check news-of-an-entry wait_for 2 heard '.event == "fdb" and .mac == "02:00:00:00:00:20" and .ifname == "p1"'
+	sw bridge fdb del 02:00:00:00:00:20 dev p1 master
+	check news-of-an-entry-gone wait_for 2 heard '.event == "fdb" and .deleted and .mac == "02:00:00:00:00:20"'
+	sw ip link set p1 mtu 1400
+	check news-of-a-link wait_for 2 heard '.event == "link" and .ifname == "p1" and .mtu == 1400'
+	sw ip link set p1 mtu 1500
+	ctl set ageing_time 50s
+	check news-of-the-bridge wait_for 2 heard '.event == "bridge" and .ageing_time == 5000'
+}
+
+# Others change the bridge: commands show it, and the ports' coming and going is followed.
+others() {
+	sw bridge link set dev p1 cost 5
+	check others-setting test "$(ctl -j link show dev p1 | jq '.[0].cost')" = 5
+	sw ip link del p2
+	check missing wait_for 2 sh -c "'$BUILD/uswitchctl' -S '$SOCKET' -d link show | grep -q 'no interface p2'"
+	check missing-is-configured grep -q 'link add packet:p2' <(ctl show config)
+	check missing-takes-settings ctl link set dev p2 cost 9
+	veth b eth0 sw p2
+	check back wait_for 2 is_master p2 br0
+	check back-with-settings wait_for 2 sh -c "'$BUILD/uswitchctl' -S '$SOCKET' -j link show dev p2 | jq -e '.[0].cost == 9'"
+	like_iproute2 back
+}
+
+# A hundred thousand changes, more than a socket holds: the tables are equal two seconds later.
+burst() {
+	python3 - >"$TMP/burst" <<-'END'
+		for n in range(60000):
+		    print(f"fdb add 06:00:00:00:{n >> 8:02x}:{n & 255:02x} dev p1 master dynamic")
+		for n in range(40000):
+		    print(f"fdb del 06:00:00:00:{n >> 8:02x}:{n & 255:02x} dev p1 master")
+	END
+	kill -STOP "$SWITCH"
+	sw bridge -batch "$TMP/burst" >/dev/null
+	kill -CONT "$SWITCH"
+	sleep 1
+	same burst "$(sw bridge -j fdb show br br0 | jq '[.[] | select(.master)]')" "$(timeout 1 "$BUILD/uswitchctl" -S "$SOCKET" -j fdb show)"
+	check burst-is-noticed grep -q '"event":"lost"' "$TMP/news"
+	ctl fdb flush dev br0
+}
+
+refusals() {
+	sw ip link add br7 type bridge
+	sw ip link add v0 type veth peer name v1
+	sw ip link set v0 master br7
+	sw ip tuntap add tun9 mode tun
+	refuses tap 'tap0: the kernel bridge cannot forward to a TAP that uswitch holds; use tap:tap0,guest' -p tap:tap0
+	refuses loopback 'lo is the loopback interface' -p lo
+	refuses bridge 'br7 is a bridge' -p br7
+	refuses enslaved 'v0 belongs to br7 already' -p v0
+	refuses no-ethernet 'tun9 carries no Ethernet' -p tun9
+	refuses kind 'the kernel bridge has no pcap ports' -p pcap:,out="$TMP/x.pcap"
+	refuses namespace 'netns=' -p packet:v1,netns=other
+	refuses name-of-a-bridge 'br7: there is a bridge of that name: take it over with -b kernel,adopt' -n br7 -p v1
+	refuses name-of-another 'v1: there is an interface of that name, which is no bridge' -n v1
+	refuses host-name 'the host port of a kernel bridge is the bridge itself' -l other
+	refuses accept 'the kernel'"'"'s bridge lets in every kind of frame' -p v1,accept=tagged
+	refuses after-a-tap 'lo is the loopback' -p tap0 -p v1 -p lo
+	sw setpriv --bounding-set=-all "$BUILD/uswitch" -S "$TMP/x.sock" -b kernel -p v1 2>"$TMP/refused"
+	check refuses-without-capability grep -q 'br0: no permission .*CAP_NET_ADMIN' "$TMP/refused"
+	if sw ip -d -j link show br7 | jq -e '.[0].linkinfo.info_data.vlan_default_pvid == null' >/dev/null; then
+		refuses filtering "this kernel's bridge has no VLAN filtering" -p v1,access=10
+	fi
+	check enslaved-is-left is_master v0 br7
+}
+
+# An existing bridge is taken over, and stays.
+adoption() {
+	sw ip link set v1 up
+	switch sw -b kernel,adopt -n br7 -p v1
+	check adopted-is-exact gone_from v0 br7
+	check adopted-has is_master v1 br7
+	stop adopted-ends
+	check adopted-stays sw ip link show br7
+	check adopted-is-left sh -c "! ip -n $PREFIX-sw link show v1 | grep -q master"
+	switch sw -b kernel,keep -n br8 -p v1 -p tap8
+	stop keep-ends
+	check kept is_master v1 br8
+	check kept-tap is_master tap8 br8
+	for name in br7 br8 v0 tun9 tap8; do sw ip link del $name; done
+}
+gone_from() { ! is_master "$1" "$2"; }
+
+# Without packet sockets the kernel's bridge does it.
+automatic() {
+	sw ip link add v0 type veth peer name v1
+	sw setpriv --bounding-set=-net_raw "$BUILD/uswitch" -S "$TMP/auto.sock" -n auto0 -p v0 2>"$TMP/auto.log" &
+	PIDS+=($!)
+	SOCKET=$TMP/auto.sock
+	check auto-starts wait_for 5 ctl version
+	check auto-takes-the-kernel is_master v0 auto0
+	check auto-says-why grep -q "the kernel's bridge forwards, since this process cannot: .*CAP_NET_RAW" "$TMP/auto.log"
+	ctl stop
+	check auto-ends wait_for 2 gone auto0
+	switch sw -v -n auto0 -p v0
+	check auto-prefers-user test "$(ctl -j show | jq -r .backend)" = user
+	ctl stop
+	sw ip link del v0
+}
+
+# What others take away is made again.
+behind() {
+	sw ip link set p1 nomaster
+	check others-take-a-port wait_for 2 sh -c "! '$BUILD/uswitchctl' -S '$SOCKET' link show | grep -q p1:"
+	ctl set ageing_time 60s
+	check command-puts-it-back is_master p1 br0
+	sw ip link del br0
+	check command-without-a-bridge ctl set ageing_time 70s
+	check bridge-is-back is_master p1 br0
+	check bridge-is-up sh -c "ip -n $PREFIX-sw link show br0 | grep -q ,UP"
+}
+
+veth a eth0 sw p1
+veth b eth0 sw p2
+address a eth0 10.0.0.1/24
+address b eth0 10.0.0.2/24
+switch sw -b kernel -p p1 -p p2 -p tap0 -l
+check made-a-bridge is_master p1 br0
+check made-a-tap is_master tap0 br0
+check ping wait_for 5 in_ns a ping -q -c 1 -W 1 10.0.0.2
+in_ns a ping -q -c 3 -i 0.2 10.0.0.2 >/dev/null
+check counts test "$(counter p1 rx_packets)" -ge 3
+check counts-bytes test "$(counter p2 tx_bytes)" -ge 294
+like_iproute2 start
+commands
+round_trip
+news
+others
+burst
+behind
+stop ends
+check leaves-no-bridge gone br0
+check leaves-no-tap gone tap0
+check leaves-ports sw ip link show p1
+refusals
+adoption
+automatic
+finish
