@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The kernel backend, without VLAN filtering, which the host's kernel may lack: what it makes and takes away, that bridge(8)
 # and ip(8) say of the bridge what uswitchctl says, news, what it refuses, and what others do to the bridge.
-# shellcheck source=tests/system/lib.sh disable=SC2317
+# shellcheck source=tests/system/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 need jq python3
 
