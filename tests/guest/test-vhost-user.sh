@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Two guests on vhost-user ports, one QEMU as the client of its socket and one as the server: ping, TCP both ways with
-# what arrives compared by hash, no bad checksum, and the network is back after the switch was killed and started again.
-# Then with packed rings, without the restart: QEMU cannot tell where such a ring was when the switch is gone.
+# Two guests on vhost-user ports, one QEMU as the client of its socket and one as the server, with split and then with
+# packed rings: ping, super-frames both ways with what arrives compared by hash, no bad checksum.
+# The end of a guest or of the switch is test-transports.sh's.
 # vectors=0 because QEMU 7.2.22 without KVM crashes when a vhost device is to use MSI-X.
 # shellcheck disable=SC2317
 # shellcheck disable=SC2015,SC2126,SC2054
@@ -31,7 +31,7 @@ inside() {
 	ethtool -k eth0 | grep -E '^(tcp-segmentation-offload|tx-checksumming|rx-checksumming): on' | wc -l | grep -qx 3 &&
 		pass "checksum and segmentation offloads are on" || fail "offloads: $(ethtool -k eth0 | head -n 30)"
 	until_true 60 "ping" ping -c 1 -W 1 "10.0.0.$peer"
-	seq 3000000 >/tmp/data
+	seq 1200000 >/tmp/data
 	want=$(sha256sum </tmp/data)
 	mkfifo /tmp/open # nc ends when either side does
 	sleep 100 >/tmp/open &
@@ -39,18 +39,13 @@ inside() {
 	local receiver=$!
 	# what the other sends is the same; both send at the same time
 	sleep 2
-	until_true 60 "sends 22 MB" sh -c "nc -w 30 10.0.0.$peer 5000 < /tmp/data"
+	until_true 60 "sends 9 MB" sh -c "nc -w 30 10.0.0.$peer 5000 < /tmp/data"
 	wait $receiver
-	[ "$(sha256sum </tmp/got)" = "$want" ] && pass "22 MB arrived unchanged" ||
+	[ "$(sha256sum </tmp/got)" = "$want" ] && pass "9 MB arrived unchanged" ||
 		fail "what arrived is another: $(wc -c </tmp/got) bytes"
 	[ "$(counter Tcp InCsumErrors)" = 0 ] && pass "no bad checksum in $(counter Tcp InSegs) segments" ||
 		fail "bad checksums: $(grep Tcp: /proc/net/snmp)"
-	echo "STAGE $me ready"
-	[ "$rings" = split ] || return 0
-	until_true 60 "sees the switch go" carrier 0
-	until_true 60 "sees it come back" carrier 1
-	until_true 60 "ping after the restart" ping -c 1 -W 1 "10.0.0.$peer"
-	sleep 5
+	sleep 2 # the other one may not have all yet
 }
 
 if [ -e /test/.list ]; then
@@ -82,36 +77,16 @@ start_guest() {
 	GUESTS+=($!)
 }
 
-wait_ready() {
-	for _ in $(seq 1500); do
-		grep -q "^STAGE 1 ready" "$DIR/1.log" && grep -q "^STAGE 2 ready" "$DIR/2.log" && return
-		kill -0 "${GUESTS[@]}" 2>/dev/null || return
-		sleep 0.1
-	done
-}
-
-# Ends the switch the hard way.
-kill_switch() {
-	kill -KILL "$SWITCH"
-	wait "$SWITCH" 2>/dev/null
-	rm -f "$DIR/control"
-}
-
 for rings in split packed; do
 	GUESTS=()
 	start_switch
 	start_guest 1 2 $rings server=on,wait=off
 	start_guest 2 1 $rings reconnect=1
-	wait_ready
-	if [ $rings = split ]; then
-		kill_switch
-		sleep 1
-		start_switch
-	fi
 	for i in 0 1; do
 		wait "${GUESTS[i]}" || STATUS=$?
 	done
-	kill_switch
+	kill "$SWITCH"
+	wait "$SWITCH"
 	grep -hE '^(PASS|FAIL|SKIP)' "$DIR/1.log" "$DIR/2.log"
 	[ $STATUS = 77 ] && exit 77
 	if [ $STATUS -ne 0 ] || grep -q '^FAIL' "$DIR"/?.log; then
