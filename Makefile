@@ -21,7 +21,7 @@ CHECK_LIBS := $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck)
 
 # The pure core first, then the drivers, then the process: a folder knows only those to its left.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
-PURE_PORTS = frame drop offload csum headers spec error
+PURE_PORTS = frame drop offload coalesce csum headers spec error
 CORE = $(call objects,vlan/*.c fdb/*.c $(PURE_PORTS:%=ports/%.c) switch/*.c)
 PORTS = $(filter-out $(CORE),$(call objects,ports/*.c))
 DAEMON = $(call objects,switch/daemon/*.c)

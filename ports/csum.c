@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ports/be.h"
+
 static uint64_t load64(const uint8_t *p)
 {
 	uint64_t v;
@@ -45,6 +47,14 @@ void csum_add(struct csum *c, const uint8_t *p, size_t len)
 		sum = (sum << 8 | sum >> 8) & UINT16_MAX;
 	c->sum += sum;
 	c->odd ^= len & 1;
+}
+
+void csum_add16(struct csum *c, uint32_t v)
+{
+	uint8_t bytes[2];
+
+	be16_put(bytes, v);
+	csum_add(c, bytes, sizeof(bytes));
 }
 
 uint16_t csum_fold(const struct csum *c)

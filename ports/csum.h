@@ -3,8 +3,8 @@
  * csum: the Internet checksum (RFC 1071) and SCTP's CRC32c, over bytes that come in pieces.
  *
  * The surprising rule: sums are in the byte order of memory, so a result is stored with memcpy()
- * and no swapping, and a 16-bit number that is added must be in network order. Plain data, pure.
- * Used by offload.c.
+ * and no swapping, and a number is added by csum_add16(). Plain data, pure. Used by headers.c,
+ * offload.c and coalesce.c.
  */
 #ifndef PORTS_CSUM_H
 #define PORTS_CSUM_H
@@ -21,6 +21,9 @@ struct csum {
 
 /* Adds @len bytes at @p. */
 void csum_add(struct csum *c, const uint8_t *p, size_t len);
+
+/* Adds the 16-bit number @v as it is in a packet; what is above 16 bits is cut off. */
+void csum_add16(struct csum *c, uint32_t v);
 
 /* Returns the sum folded to 16 bits, not complemented. */
 uint16_t csum_fold(const struct csum *c);

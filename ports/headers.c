@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "ports/csum.h"
+#include "ports/be.h"
 #include "ports/frame.h"
 
 #define ETHERTYPE_IPV4 0x0800u
@@ -13,11 +13,6 @@
 #define IPV6_LEN 40u
 #define GRE_MIN 4u
 #define UDP_LEN 8u
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 static enum headers_found parse_ipv4(const uint8_t *p, uint32_t len, struct headers *h)
 {
@@ -138,4 +133,13 @@ enum headers_found headers_inner(const uint8_t *p, uint32_t len, uint32_t total,
 		}
 	}
 	return HEADERS_OTHER;
+}
+
+void headers_sum_pseudo(struct csum *c, const uint8_t *ip, uint8_t proto)
+{
+	if (ip[0] >> 4 == 4)
+		csum_add(c, ip + 12, 8);
+	else
+		csum_add(c, ip + 8, 32);
+	csum_add16(c, proto);
 }

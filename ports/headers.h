@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ports/csum.h"
+
 enum headers_found {
 	HEADERS_OK,      /* all of struct headers is known */
 	HEADERS_OTHER,   /* not IPv4 or IPv6; or a later fragment, which has no transport header */
@@ -41,5 +43,11 @@ enum headers_found headers_parse(const uint8_t *p, uint32_t len, struct headers 
  * @h as it was.
  */
 enum headers_found headers_inner(const uint8_t *p, uint32_t len, uint32_t total, struct headers *h);
+
+/*
+ * Adds to @c the pseudo-header of @proto behind the IP header at @ip, all of it but the length:
+ * RFC 9293 section 3.1, RFC 8200 section 8.1.
+ */
+void headers_sum_pseudo(struct csum *c, const uint8_t *ip, uint8_t proto);
 
 #endif

@@ -129,15 +129,10 @@ static void mem_tx(struct port *port, unsigned queue, struct txq *q)
 		const struct txq_entry *e = &q->entry[i];
 		enum drop drop = offload_begin(&o, e->frame, e->tagged, port->caps);
 
-		if (drop) {
-			q->stats.drop_out[drop]++;
-			continue;
-		}
-		for (n = 0; offload_next(&o, &w); n++)
+		for (n = 0; !drop && offload_next(&o, &w); n++)
 			ring_store(&m->out, &w);
 		q->stats.tx_segments += n;
-		q->stats.tx++;
-		q->stats.tx_bytes += frame_wire_len(e->frame, e->tagged);
+		txq_count(&q->stats, e, drop);
 	}
 	q->n = 0;
 }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "ports/be.h"
 #include "ports/csum.h"
 #include "ports/headers.h"
 
@@ -34,37 +35,6 @@ struct gso {
 	uint8_t csum_offset;
 	uint8_t min; /* bytes of the shortest transport header */
 };
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & UINT16_MAX);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-/* Adds @v to @c as a 16-bit number of the packet. */
-static void sum16(struct csum *c, uint32_t v)
-{
-	uint8_t bytes[2];
-
-	put16(bytes, v);
-	csum_add(c, bytes, sizeof(bytes));
-}
 
 /* Stores the complement of @c at @p; 0 is written as 0xffff, which is the same number and for UDP
  * not "none". */
@@ -124,16 +94,6 @@ static void complete_sctp(struct frame *f)
 	f->vnet = (struct vnet_hdr){ 0 };
 }
 
-/* Adds the addresses and the protocol, all of the pseudo-header but the length. */
-static void sum_pseudo(struct csum *c, const uint8_t *ip, const struct headers *h)
-{
-	if (h->version == 4)
-		csum_add(c, ip + 12, 8);
-	else
-		csum_add(c, ip + 8, 32);
-	sum16(c, h->proto);
-}
-
 /* Gives a TCP super-frame whose sender did not ask for a checksum (an LRO'd one) what such a
  * request has. */
 static enum drop request_csum(struct frame *f, const struct gso *gso)
@@ -145,8 +105,8 @@ static enum drop request_csum(struct frame *f, const struct gso *gso)
 	if (gso->proto != IPPROTO_TCP || headers_parse(f->data, f->len, &h) != HEADERS_OK ||
 	    !gso_matches(gso, &h) || h.transport + TCP_MIN > f->len)
 		return DROP_VNET;
-	sum_pseudo(&c, f->data + h.net, &h);
-	sum16(&c, f->total - h.transport);
+	headers_sum_pseudo(&c, f->data + h.net, h.proto);
+	csum_add16(&c, f->total - h.transport);
 	sum = csum_fold(&c);
 	memcpy(f->data + h.transport + TCP_CSUM, &sum, sizeof(sum));
 	f->vnet.flags = VNET_NEEDS_CSUM;
@@ -254,12 +214,12 @@ static bool add_layer(struct offload *o, const struct headers *h)
 
 	if (h->fragment || o->n_layers == OFFLOAD_LAYERS)
 		return false;
-	sum_pseudo(&c, ip, h);
+	headers_sum_pseudo(&c, ip, h->proto);
 	o->layer[o->n_layers++] = (struct offload_layer){
 		.net = h->net,
 		.l4 = h->transport,
 		.pseudo = csum_fold(&c),
-		.id = (uint16_t)(h->version == 4 ? get16(ip + 4) : 0),
+		.id = (uint16_t)(h->version == 4 ? be16(ip + 4) : 0),
 		.version = h->version,
 		.proto = h->proto,
 	};
@@ -274,7 +234,7 @@ static bool end_tunnel(struct offload *o, uint32_t end)
 	const uint8_t *l4 = o->head + l->l4;
 
 	if (l->proto == IPPROTO_UDP) {
-		if (get16(l4 + UDP_CSUM))
+		if (be16(l4 + UDP_CSUM))
 			l->csum = l->l4 + UDP_CSUM;
 		return true;
 	}
@@ -310,12 +270,12 @@ static enum drop begin_gso(struct offload *o, uint32_t total)
 	l = &o->layer[o->n_layers - 1];
 	l->csum = o->l4 + v->csum_offset;
 	if (gso.proto == IPPROTO_TCP) {
-		o->seq = get32(l4 + 4);
+		o->seq = be32(l4 + 4);
 		o->tcp_flags = l4[13];
 	}
 	/* the sender's sum has the length of all; take it away */
 	csum_add(&c, o->head + l->csum, 2);
-	sum16(&c, ~(total - o->l4) & UINT16_MAX);
+	csum_add16(&c, ~(total - o->l4) & UINT16_MAX);
 	l->pseudo = csum_fold(&c);
 	return DROP_NONE;
 }
@@ -352,12 +312,12 @@ static void edit_ip(struct offload *o, struct offload_layer *l, uint32_t end)
 	uint16_t sum;
 
 	if (l->version == 6) {
-		put16(ip + 4, end - l->net - IPV6_LEN);
+		be16_put(ip + 4, end - l->net - IPV6_LEN);
 		return;
 	}
-	put16(ip + 2, end - l->net);
-	put16(ip + 4, l->id++);
-	put16(ip + 10, 0);
+	be16_put(ip + 2, end - l->net);
+	be16_put(ip + 4, l->id++);
+	be16_put(ip + 10, 0);
 	csum_add(&c, ip, (ip[0] & 15u) * 4);
 	sum = (uint16_t)~csum_fold(&c);
 	memcpy(ip + 10, &sum, sizeof(sum));
@@ -373,11 +333,11 @@ static void edit_headers(struct offload *o, uint32_t len)
 	for (unsigned i = 0; i < o->n_layers; i++) {
 		edit_ip(o, &o->layer[i], o->head_len + len);
 		if (o->layer[i].proto == IPPROTO_UDP)
-			put16(o->head + o->layer[i].l4 + 4, o->head_len + len - o->layer[i].l4);
+			be16_put(o->head + o->layer[i].l4 + 4, o->head_len + len - o->layer[i].l4);
 	}
 	if (o->layer[o->n_layers - 1].proto == IPPROTO_UDP)
 		return;
-	put32(l4 + 4, o->seq);
+	be32_put(l4 + 4, o->seq);
 	o->seq += len;
 	l4[13] = o->tcp_flags;
 	if (!first)
@@ -401,7 +361,7 @@ static void complete_layers(struct offload *o, const struct csum *c, uint32_t le
 		uint16_t sum;
 
 		if (l->csum)
-			put16(o->head + l->csum, 0);
+			be16_put(o->head + l->csum, 0);
 		csum_add(&all, o->head + l->l4, done - l->l4);
 		csum_add(&all, (const uint8_t *)&behind, sizeof(behind));
 		behind = csum_fold(&all);
@@ -410,7 +370,7 @@ static void complete_layers(struct offload *o, const struct csum *c, uint32_t le
 			continue;
 		all = (struct csum){ .sum = (uint64_t)behind + l->pseudo };
 		if (l->proto != IPPROTO_GRE)
-			sum16(&all, o->head_len + len - l->l4);
+			csum_add16(&all, o->head_len + len - l->l4);
 		put_csum(o->head + l->csum, &all);
 		memcpy(&sum, o->head + l->csum, sizeof(sum));
 		all = (struct csum){ .sum = (uint64_t)behind + sum };

@@ -209,16 +209,6 @@ static enum drop refused(struct packet *p, unsigned i, int code)
 	return DROP_ERROR;
 }
 
-static void count(struct port_stats *stats, const struct txq_entry *e, enum drop reason)
-{
-	if (reason) {
-		stats->drop_out[reason]++;
-		return;
-	}
-	stats->tx++;
-	stats->tx_bytes += frame_wire_len(e->frame, e->tagged);
-}
-
 /* Sends wires @from..@from+@n by sendmmsg(). */
 static void send_plain(struct packet *p, unsigned from, unsigned n, struct port_stats *stats)
 {
@@ -234,7 +224,7 @@ static void send_plain(struct packet *p, unsigned from, unsigned n, struct port_
 		}
 		for (; ret; ret--, from++) {
 			stats->tx_segments += !reason;
-			count(stats, p->out[from], reason);
+			txq_count(stats, p->out[from], reason);
 		}
 	}
 }
@@ -248,7 +238,7 @@ static void flush(struct packet *p, unsigned n, struct port_stats *stats)
 		ok = ok && p->ring_fd >= 0;
 		run = ok ? send_ring(p, i, n, &ok) : 0;
 		for (unsigned k = 0; k < run; k++)
-			count(stats, p->out[i + k], DROP_NONE);
+			txq_count(stats, p->out[i + k], DROP_NONE);
 		stats->tx_segments += run;
 		if (run)
 			continue;
@@ -282,7 +272,7 @@ static void send_cut(struct packet *p, const struct txq_entry *e, struct port_st
 			reason = refused(p, 0, -errno);
 		stats->tx_segments += !reason;
 	}
-	count(stats, e, reason);
+	txq_count(stats, e, reason);
 }
 
 void packet_tx(struct port *port, unsigned queue, struct txq *q)

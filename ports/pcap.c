@@ -356,13 +356,9 @@ static void replay_tx(struct port *port, unsigned queue, struct txq *q)
 		for (n = 0; r->out >= 0 && !drop && offload_next(&o, &w); n++)
 			if (!record(r, &w, stamp))
 				drop = DROP_ERROR;
-		if (drop) {
-			q->stats.drop_out[drop]++;
-			continue;
-		}
-		q->stats.tx++;
-		q->stats.tx_bytes += frame_wire_len(e->frame, e->tagged);
-		q->stats.tx_segments += n;
+		txq_count(&q->stats, e, drop);
+		if (!drop)
+			q->stats.tx_segments += n;
 	}
 	q->n = 0;
 }

@@ -44,6 +44,7 @@ struct txq_entry {
 	const struct frame *frame;
 	uint32_t remote; /* end point to send it to, 0 where there is one */
 	bool tagged;     /* write frame->tag */
+	uint8_t more;    /* frames that went into this one, see coalesce.h */
 };
 
 /* Frames of one egress port on their way out. tx() takes all of them and leaves n = 0. */
@@ -52,6 +53,22 @@ struct txq {
 	struct port_stats stats; /* of this port, both directions */
 	struct txq_entry entry[BATCH_MAX];
 };
+
+/* Counts what became of @e: sent, or dropped for @reason. */
+static inline void txq_count(struct port_stats *stats, const struct txq_entry *e, enum drop reason)
+{
+	const struct frame *f = e->frame;
+	uint32_t len = frame_wire_len(f, e->tagged), frames = 1u + e->more;
+
+	if (reason) {
+		stats->drop_out[reason] += frames;
+		return;
+	}
+	stats->tx += frames;
+	stats->tx_bytes += len;
+	if (e->more)
+		stats->tx_bytes += e->more * (f->vnet.hdr_len + len - f->total);
+}
 
 /*
  * Allocates the arena of @b. Returns 0 or -ENOMEM. batch_fini() releases it and accepts an empty

@@ -82,15 +82,7 @@ void stage_tx(struct stage *st, struct port *port, struct txq *q,
 		}
 	}
 	flush(st, port, verdict, q, send);
-	for (unsigned i = 0; i < q->n; i++) {
-		const struct txq_entry *e = &q->entry[i];
-
-		if (verdict[i]) {
-			q->stats.drop_out[verdict[i]]++;
-		} else {
-			q->stats.tx++;
-			q->stats.tx_bytes += frame_wire_len(e->frame, e->tagged);
-		}
-	}
+	for (unsigned i = 0; i < q->n; i++)
+		txq_count(&q->stats, &q->entry[i], verdict[i]);
 	q->n = 0;
 }

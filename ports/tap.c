@@ -428,12 +428,7 @@ static void tap_tx(struct port *port, unsigned queue, struct txq *q)
 		const struct txq_entry *e = &q->entry[i];
 		enum drop reason = tap_send(t, e, &q->stats);
 
-		if (reason) {
-			q->stats.drop_out[reason]++;
-		} else {
-			q->stats.tx++;
-			q->stats.tx_bytes += frame_wire_len(e->frame, e->tagged);
-		}
+		txq_count(&q->stats, e, reason);
 	}
 	q->n = 0;
 }

@@ -533,12 +533,7 @@ static void send_queue(struct vhost *v, struct vhost_queue *q, struct txq *txq,
 		if (which && which[i] != mine)
 			continue;
 		drop = send_entry(v, q, e, &txq->stats);
-		if (drop) {
-			txq->stats.drop_out[drop]++;
-		} else {
-			txq->stats.tx++;
-			txq->stats.tx_bytes += frame_wire_len(e->frame, e->tagged);
-		}
+		txq_count(&txq->stats, e, drop);
 	}
 	if (!v->live)
 		return;
@@ -555,7 +550,8 @@ void vhost_tx(struct port *port, unsigned queue, struct txq *q)
 
 	(void)queue;
 	if (!v->live || !v->n_out) {
-		q->stats.drop_out[DROP_DOWN] += q->n;
+		for (unsigned i = 0; i < q->n; i++)
+			txq_count(&q->stats, &q->entry[i], DROP_DOWN);
 	} else if (v->n_out == 1) {
 		send_queue(v, &v->queue[v->out[0]], q, NULL, 0);
 	} else {

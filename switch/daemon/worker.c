@@ -100,6 +100,8 @@ void worker_flush(struct worker *w, uint64_t now)
 		struct port *port = w->port[n]->port;
 
 		w->sends += out->txq[n]->n;
+		if (port->caps & (OFFLOAD_TSO4 | OFFLOAD_TSO6) && out->txq[n]->n > 1)
+			coalesce_queue(&w->coalesce, out->txq[n], port->caps);
 		port->ops->tx(port, 0, out->txq[n]);
 		portset_del(&out->busy, n);
 	}

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "ports/coalesce.h"
 #include "ports/port.h"
 #include "switch/bridge.h"
 #include "switch/daemon/cpu.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct bridge *bridge;
 	struct outbox *out;
 	struct batch in;
+	struct coalesce coalesce;
 	struct worker_list ready;
 	struct worker_port *port[PORT_MAX];
 	unsigned words;        /* of port sets, by the highest port number */

@@ -34,7 +34,6 @@ NONE = (0, 0, 0, 0, 0, 0)
 SIZE = 1440  # of a segment
 VLAN_IN, VLAN_OUT = 10, 20  # untagged where they leave; tagged
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
-SO_RCVBUFFORCE = 33
 VHOST_OFFLOADS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 11, 12, 13, 54, 55, 56))
 
 # name: network layer, transport layer, checksum wanted, gso_type, bytes of payload
@@ -240,7 +239,6 @@ class Interface(Port):
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         for option in PACKET_VNET_HDR, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING:
             self.socket.setsockopt(SOL_PACKET, option, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         self.socket.bind((interface, 3))  # ETH_P_ALL
         self.socket.setblocking(False)
 
