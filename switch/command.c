@@ -158,6 +158,18 @@ static int read_spec(struct command *cmd, const char *value, struct error *err)
 	return 0;
 }
 
+static int read_file(struct command *cmd, const char *value, struct error *err)
+{
+	if (value[0] != '/')
+		return error_set(
+			err, -EINVAL,
+			"plan %.200s: the path must begin with / (uswitchctl sees to it on its "
+			"command line)",
+			value);
+	cmd->file = value;
+	return 0;
+}
+
 static const struct keyword no_words[] = { { NULL, 0, NULL } };
 static const struct keyword dev_words[] = { { "dev", GIVEN_DEV, read_dev }, { NULL, 0, NULL } };
 static const struct keyword link_add_words[] = { { NULL, GIVEN_SPEC, read_spec },
@@ -245,6 +257,7 @@ static const struct keyword trace_words[] = {
 	{ "dst", GIVEN_DST, read_dst }, { "vlan", GIVEN_VLAN, read_tag },
 	{ "len", GIVEN_LEN, read_len }, { NULL, 0, NULL },
 };
+static const struct keyword plan_words[] = { { NULL, GIVEN_FILE, read_file }, { NULL, 0, NULL } };
 static const struct keyword monitor_words[] = {
 	{ "fdb", GIVEN_FDB, NULL },
 	{ "link", GIVEN_LINK, NULL },
@@ -289,6 +302,8 @@ static const struct grammar grammar[] = {
 	{ "set", NULL, COMMAND_SET, no_words, GIVEN_SETTING, bridge_attrs, BRIDGE_ATTR_MAX },
 	{ "stats", NULL, COMMAND_STATS, dev_words, 0, NULL, 0 },
 	{ "trace", NULL, COMMAND_TRACE, trace_words, GIVEN_IN | GIVEN_SRC | GIVEN_DST, NULL, 0 },
+	{ "plan", NULL, COMMAND_PLAN, plan_words, 0, NULL, 0 },
+	{ "repair", NULL, COMMAND_REPAIR, no_words, 0, NULL, 0 },
 	{ "reload", NULL, COMMAND_RELOAD, no_words, 0, NULL, 0 },
 	{ "stop", NULL, COMMAND_STOP, no_words, 0, NULL, 0 },
 	{ "version", NULL, COMMAND_VERSION, no_words, 0, NULL, 0 },

@@ -40,6 +40,8 @@ enum command_op {
 	COMMAND_STATS,
 	COMMAND_TRACE,
 	COMMAND_MONITOR,
+	COMMAND_PLAN,
+	COMMAND_REPAIR,
 	COMMAND_RELOAD,
 	COMMAND_STOP,
 	COMMAND_VERSION,
@@ -73,6 +75,7 @@ enum command_given {
 	GIVEN_VLANS = 1 << 23,
 	GIVEN_ALL = 1 << 24,
 	GIVEN_IN = 1 << 25, /* trace: dev */
+	GIVEN_FILE = 1 << 26,
 };
 #define GIVEN_KIND (GIVEN_STATIC | GIVEN_DYNAMIC | GIVEN_LOCAL)
 
@@ -86,6 +89,7 @@ struct command {
 	enum port_state state;
 	uint32_t len;     /* trace: bytes of the frame */
 	const char *spec; /* link add: the port's description */
+	const char *file; /* plan: an absolute path */
 	uint32_t set; /* set, link set: bit N = setting N (enum bridge_attr, port_attr) is given */
 	uint64_t value[32];
 	char backup_port[PORT_NAME_MAX]; /* "" = none */

@@ -65,6 +65,8 @@ bool command_is_config(const struct command *cmd)
 	case COMMAND_STATS:
 	case COMMAND_TRACE:
 	case COMMAND_MONITOR:
+	case COMMAND_PLAN:
+	case COMMAND_REPAIR:
 	case COMMAND_RELOAD:
 	case COMMAND_STOP:
 	case COMMAND_VERSION:
@@ -396,6 +398,8 @@ int command_apply(const struct command *cmd, const struct port_ops *const *kinds
 	case COMMAND_STATS:
 	case COMMAND_TRACE:
 	case COMMAND_MONITOR:
+	case COMMAND_PLAN:
+	case COMMAND_REPAIR:
 	case COMMAND_RELOAD:
 	case COMMAND_STOP:
 	case COMMAND_VERSION:

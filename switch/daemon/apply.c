@@ -79,7 +79,7 @@ static int read_file(struct model *m, const char *file, unsigned *suspect, struc
  * The line of the configuration file since which the configuration as a whole is wrong; 0: since
  * the command line.
  */
-static unsigned find_line(const struct daemon *d)
+static unsigned find_line(const struct daemon *d, const char *file)
 {
 	unsigned suspect = 0;
 	struct model m;
@@ -88,24 +88,29 @@ static unsigned find_line(const struct daemon *d)
 	model_init(&m, d->options.name);
 	daemon_read_options(d, &m, NULL);
 	before = model_check(&m, NULL) != 0;
-	read_file(&m, d->options.file, &suspect, NULL);
+	read_file(&m, file, &suspect, NULL);
 	model_fini(&m);
 	return before && suspect == 1 ? 0 : suspect;
 }
 
-int daemon_read_config(struct daemon *d, struct model *m, struct error *err)
+int daemon_read_file(const struct daemon *d, const char *file, struct model *m, struct error *err)
 {
 	int ret = daemon_read_options(d, m, err);
 	struct error why;
 	unsigned line;
 
-	if (!ret && d->options.file)
-		ret = read_file(m, d->options.file, NULL, err);
+	if (!ret && file)
+		ret = read_file(m, file, NULL, err);
 	if (ret || !model_check(m, &why))
 		return ret;
-	line = find_line(d);
-	return line ? error_set(err, -EINVAL, "%s:%u: %s", d->options.file, line, why.text)
+	line = file ? find_line(d, file) : 0;
+	return line ? error_set(err, -EINVAL, "%s:%u: %s", file, line, why.text)
 		    : error_set(err, -EINVAL, "%s", why.text);
+}
+
+int daemon_read_config(struct daemon *d, struct model *m, struct error *err)
+{
+	return daemon_read_file(d, d->options.file, m, err);
 }
 
 /*

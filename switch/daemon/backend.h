@@ -32,12 +32,16 @@ struct port_info {
 
 struct backend_ops {
 	const char *name;
+	bool shared; /* others may change it, too */
 	/* Everything is configured: frames may move. Returns 0 or -errno with a sentence. */
 	int (*start)(void *ctx, struct error *err);
 	/* Ends it, and takes away what it made. */
 	void (*close)(void *ctx);
 	/* Takes what @m has by default and this backend cannot have out of @m. */
 	void (*limit)(void *ctx, struct model *m);
+	/* Calls @say with a sentence for each thing in @m that it cannot have. */
+	void (*lacks)(void *ctx, const struct model *m,
+		      void (*say)(void *arg, const char *sentence), void *arg);
 	/* Reads the actual configuration into @actual, an initialised model. */
 	int (*read)(void *ctx, struct model *actual, struct error *err);
 	/* Does one verb. */

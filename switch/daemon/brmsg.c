@@ -132,8 +132,8 @@ static void put_number(struct netlink_msg *m, const struct row *row, uint64_t va
 static void put_bridge_attr(struct netlink_msg *m, enum bridge_attr attr, uint64_t value)
 {
 	const struct row *row = &bridge_rows[attr];
-	struct br_boolopt_multi bit = { .optval = (value ? 1u : 0u) << row->type,
-					.optmask = 1u << row->type };
+	struct br_boolopt_multi bit = { .optval = row->size || !value ? 0 : 1u << row->type,
+					.optmask = row->size ? 0 : 1u << row->type };
 	uint8_t mac[MAC_LEN];
 
 	if (!row->size) {

@@ -20,6 +20,7 @@
 
 struct loop;
 struct control;
+struct json_t;
 
 struct options {
 	char name[PORT_NAME_MAX]; /* -n */
@@ -28,6 +29,7 @@ struct options {
 	const char *file;    /* -c, NULL = none */
 	const char *backend; /* -b: user, kernel, auto */
 	bool adopt;          /* -b kernel,adopt: take over a bridge of that name */
+	bool enforce;        /* -b kernel,enforce: undo what others change */
 	bool keep;           /* -b kernel,keep: leave it when we end */
 	char socket[108];    /* -S or derived */
 	bool socket_given;
@@ -49,7 +51,8 @@ struct daemon {
 	struct backend backend;
 	struct loop *loop;
 	struct control *control;
-	bool started; /* every port is open and the control socket is there */
+	struct json_t *drift; /* the commands that monitors were last told of, NULL = none */
+	bool started;         /* every port is open and the control socket is there */
 };
 
 /*
@@ -64,6 +67,12 @@ int daemon_apply(struct daemon *d, const struct model *next, struct error *err);
  * sentence.
  */
 int daemon_read_options(const struct daemon *d, struct model *m, struct error *err);
+
+/*
+ * Reads options.line and @file (NULL = none) into @m. Returns 0, or -errno with a sentence that
+ * names file and line.
+ */
+int daemon_read_file(const struct daemon *d, const char *file, struct model *m, struct error *err);
 
 /*
  * Reads options.line and options.file into @m. Returns 0, or -errno with a sentence that names file

@@ -135,6 +135,71 @@ static void kernel_limit(void *ctx, struct model *m)
 	model_set(m, BRIDGE_VLAN_DEFAULT_PVID, 0);
 }
 
+static bool is_vlan_attr(unsigned attr)
+{
+	return attr == BRIDGE_VLAN_FILTERING || attr == BRIDGE_VLAN_PROTOCOL ||
+	       attr == BRIDGE_VLAN_DEFAULT_PVID || attr == BRIDGE_VLAN_STATS_ENABLED ||
+	       attr == BRIDGE_VLAN_STATS_PER_PORT;
+}
+
+static int no_vlans(const char *what, struct error *err)
+{
+	return error_set(err, -EOPNOTSUPP,
+			 "%s: this kernel's bridge has no VLAN filtering "
+			 "(CONFIG_BRIDGE_VLAN_FILTERING)",
+			 what);
+}
+
+static int not_here(const char *what, struct error *err)
+{
+	return error_set(err, -EOPNOTSUPP, "%s: this kernel's bridge does not have it", what);
+}
+
+static int no_accept(const char *port, struct error *err)
+{
+	return error_set(err, -EOPNOTSUPP,
+			 "%s: the kernel's bridge lets in every kind of frame, it has no accept",
+			 port);
+}
+
+/* What port @p needs that a kernel's port has not; returns 0 or -EOPNOTSUPP with a sentence. */
+static int port_lacks(const struct kernel *k, const struct model_port *p, struct error *err)
+{
+	int ret = p->host ? kernel_host_check(k, &p->spec, err) : kernel_port_check(&p->spec, err);
+
+	if (!ret && p->attr[PORT_ACCEPT] != ACCEPT_ALL)
+		ret = no_accept(p->name, err);
+	for (unsigned i = 0; !ret && !k->vlans && i < VLAN_N / 64; i++)
+		if (p->vlans->member[i])
+			ret = no_vlans(p->name, err);
+	return ret;
+}
+
+static void kernel_lacks(void *ctx, const struct model *m,
+			 void (*say)(void *arg, const char *sentence), void *arg)
+{
+	struct kernel *k = ctx;
+	uint32_t has = kernel_state(k)->bridge.bridge_has;
+	struct error why;
+
+	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++) {
+		const struct attr *attr = &bridge_attrs[i];
+		bool vlan = !k->vlans && is_vlan_attr(i);
+
+		if (m->attr[i] == attr->fallback || (has >> i & 1 && !vlan) ||
+		    (vlan && i == BRIDGE_VLAN_DEFAULT_PVID && !m->attr[i]))
+			continue;
+		if (vlan)
+			no_vlans(attr->name, &why);
+		else
+			not_here(attr->name, &why);
+		say(arg, why.text);
+	}
+	for (unsigned i = 0; i < m->n_ports; i++)
+		if (port_lacks(k, &m->port[i], &why))
+			say(arg, why.text);
+}
+
 static void read_bridge(const struct kernel *k, const struct brmsg_link *l, struct model *m)
 {
 	const struct model *wanted = &k->daemon->wanted;
@@ -225,21 +290,6 @@ static int kernel_read(void *ctx, struct model *m, struct error *err)
 		   : 0;
 }
 
-static bool is_vlan_attr(unsigned attr)
-{
-	return attr == BRIDGE_VLAN_FILTERING || attr == BRIDGE_VLAN_PROTOCOL ||
-	       attr == BRIDGE_VLAN_DEFAULT_PVID || attr == BRIDGE_VLAN_STATS_ENABLED ||
-	       attr == BRIDGE_VLAN_STATS_PER_PORT;
-}
-
-static int no_vlans(const char *what, struct error *err)
-{
-	return error_set(err, -EOPNOTSUPP,
-			 "%s: this kernel's bridge has no VLAN filtering "
-			 "(CONFIG_BRIDGE_VLAN_FILTERING)",
-			 what);
-}
-
 static int set_bridge(struct kernel *k, const struct verb *v, const char *what, struct error *err)
 {
 	const struct attr *attr = &bridge_attrs[v->attr];
@@ -254,8 +304,7 @@ static int set_bridge(struct kernel *k, const struct verb *v, const char *what, 
 		return v->attr == BRIDGE_VLAN_DEFAULT_PVID && !v->value ? 0
 									: no_vlans(attr->name, err);
 	if (!has)
-		return error_set(err, -EOPNOTSUPP, "%s: this kernel's bridge does not have it",
-				 attr->name);
+		return not_here(attr->name, err);
 	brmsg_bridge_set(&m, k->ifindex, v->attr, v->value);
 	return kernel_do(k, &m, what, err);
 }
@@ -268,12 +317,7 @@ static int set_port(struct kernel *k, const struct verb *v, const struct kernel_
 	struct netlink_msg m;
 
 	if (v->attr == PORT_ACCEPT)
-		return v->value == ACCEPT_ALL
-			       ? 0
-			       : error_set(err, -EOPNOTSUPP,
-					   "%s: the kernel's bridge lets in every kind of frame, "
-					   "it has no accept",
-					   v->dev);
+		return v->value == ACCEPT_ALL ? 0 : no_accept(v->dev, err);
 	if (!b)
 		return p ? 0 : -ENODEV; /* a missing port gets it when it comes */
 	if (!(b->link.port_has >> v->attr & 1))
@@ -422,9 +466,11 @@ static void kernel_close(void *ctx)
 
 static const struct backend_ops kernel_ops = {
 	.name = "kernel",
+	.shared = true,
 	.start = kernel_start,
 	.close = kernel_close,
 	.limit = kernel_limit,
+	.lacks = kernel_lacks,
 	.read = kernel_read,
 	.apply = kernel_apply,
 	.port_next = kernel_port_next,

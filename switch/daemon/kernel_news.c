@@ -7,18 +7,24 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "ports/iface.h"
 #include "ports/log.h"
 #include "switch/daemon/control.h"
+#include "switch/daemon/drift.h"
 #include "switch/daemon/kernel_private.h"
 #include "switch/daemon/loop.h"
+
+#define DRIFT_MS 100
 
 /* One reading of what waits. */
 struct reading {
 	struct kernel *k;
 	bool links; /* some interface changed */
 	bool lost;
+	bool drift;            /* configuration may have changed */
 	enum event_kind vlans; /* what a message says of the VLANs in it */
 };
 
@@ -39,6 +45,7 @@ static void take_vlan(void *arg, const struct brmsg_vlan *v)
 	if (e.port == PORT_NONE)
 		return;
 	r->k->fresh = false;
+	r->drift = true;
 	publish(r->k, &e);
 }
 
@@ -72,8 +79,10 @@ static void take(void *arg, const struct nlmsghdr *msg, int nsid)
 		return;
 	}
 	type = brmsg_read_fdb(msg, &e);
-	if (type > 0)
+	if (type > 0) {
 		take_entry(k, &e, type == RTM_DELNEIGH);
+		r->drift |= e.bridge == k->ifindex && e.entry.flags & FDB_MODEL_FLAGS;
+	}
 	r->vlans = msg->nlmsg_type == RTM_DELVLAN ? EVENT_VLAN_DELETED : EVENT_VLAN_ADDED;
 	brmsg_read_vlans(msg, take_vlan, r);
 }
@@ -122,6 +131,24 @@ static void tell_links(struct kernel *k)
 	publish(k, &e);
 }
 
+/* Has the configuration compared soon, when what goes on is over. */
+static void arm(struct kernel *k)
+{
+	struct itimerspec soon = { .it_value.tv_nsec = DRIFT_MS * 1000000L };
+
+	timerfd_settime(k->drift_fd, 0, &soon, NULL);
+}
+
+static void on_drift(void *arg, unsigned what)
+{
+	struct kernel *k = arg;
+	uint64_t expired;
+
+	(void)what;
+	if (read(k->drift_fd, &expired, sizeof(expired)) == sizeof(expired) && k->daemon->started)
+		drift_check(k->daemon);
+}
+
 static void on_news(void *arg, unsigned what)
 {
 	struct kernel *k = arg;
@@ -137,6 +164,8 @@ static void on_news(void *arg, unsigned what)
 		if (k->daemon->control)
 			control_lost(k->daemon->control);
 	}
+	if (r.links || r.drift)
+		arm(k);
 	if (!r.links)
 		return;
 	if (k->daemon->started && kernel_ports_follow(k) &&
@@ -152,7 +181,9 @@ int kernel_news_open(struct kernel *k, struct error *err)
 	k->news = netlink_listen(groups, sizeof(groups) / sizeof(groups[0]), err);
 	if (!k->news)
 		return -EIO;
-	if (loop_watch(k->daemon->loop, netlink_fd(k->news), LOOP_IN, on_news, k))
+	k->drift_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (loop_watch(k->daemon->loop, netlink_fd(k->news), LOOP_IN, on_news, k) ||
+	    loop_watch(k->daemon->loop, k->drift_fd, LOOP_IN, on_drift, k))
 		return error_set(err, -ENOMEM, "cannot watch for the kernel's news");
 	return 0;
 }
@@ -161,6 +192,9 @@ void kernel_news_close(struct kernel *k)
 {
 	if (!k->news)
 		return;
+	loop_watch(k->daemon->loop, k->drift_fd, 0, NULL, NULL);
+	if (k->drift_fd >= 0)
+		close(k->drift_fd);
 	loop_watch(k->daemon->loop, netlink_fd(k->news), 0, NULL, NULL);
 	netlink_close(k->news);
 }

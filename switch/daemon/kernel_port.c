@@ -68,8 +68,7 @@ static void lose(struct kernel *k, struct kernel_port *p)
 	log_notice("%s: missing, waits for its interface", p->name);
 }
 
-/* What kind of port can be a kernel's at all. */
-static int check_spec(const struct port_spec *spec, struct error *err)
+int kernel_port_check(const struct port_spec *spec, struct error *err)
 {
 	bool guest = spec->ops == &tap_ops && resolve_option(spec, "guest");
 
@@ -104,7 +103,7 @@ static int resolve(struct port_spec *spec, const struct rtnl_link *l, struct err
 	}
 	if (port_spec_resolve(spec, kind, &why))
 		return error_set(err, -EINVAL, "%s: %s", spec->address, why.text);
-	return check_spec(spec, err);
+	return kernel_port_check(spec, err);
 }
 
 /* Whether the interface @l can be a port (br_add_if). */
@@ -204,23 +203,33 @@ static int join(struct kernel *k, struct kernel_port *p, struct error *err)
 	return ret;
 }
 
+int kernel_host_check(const struct kernel *k, const struct port_spec *spec, struct error *err)
+{
+	const char *name = k->daemon->options.name;
+
+	if (strcmp(spec->address, name) != 0)
+		return error_set(err, -EOPNOTSUPP,
+				 "%s: the host port of a kernel bridge is the bridge itself, %s: "
+				 "say -l alone, or -n %s",
+				 spec->address, name, spec->address);
+	for (unsigned i = 0; i < spec->n_options; i++)
+		if (strcmp(spec->option[i].option->name, "mtu") != 0)
+			return error_set(err, -EOPNOTSUPP,
+					 "%s: the host port of a kernel bridge has no %s", name,
+					 spec->option[i].option->name);
+	return 0;
+}
+
 /* The host port: the bridge's own interface. */
 static int join_host(struct kernel *k, struct kernel_port *p, struct error *err)
 {
 	const char *name = k->daemon->options.name;
 	uint32_t mtu = (uint32_t)port_spec_number(&p->spec, "mtu", 0);
 	struct netlink_msg m;
+	int ret = kernel_host_check(k, &p->spec, err);
 
-	if (strcmp(p->spec.address, name) != 0)
-		return error_set(err, -EOPNOTSUPP,
-				 "%s: the host port of a kernel bridge is the bridge itself, %s: "
-				 "say -l alone, or -n %s",
-				 p->spec.address, name, p->spec.address);
-	for (unsigned i = 0; i < p->spec.n_options; i++)
-		if (strcmp(p->spec.option[i].option->name, "mtu") != 0)
-			return error_set(err, -EOPNOTSUPP,
-					 "%s: the host port of a kernel bridge has no %s", name,
-					 p->spec.option[i].option->name);
+	if (ret)
+		return ret;
 	p->ifindex = k->ifindex;
 	if (k->created) {
 		brmsg_link_addresses(&m, k->ifindex, true);

@@ -44,6 +44,7 @@ struct kernel {
 	uint64_t state_turn; /* in which wakeup of the loop it was read */
 	bool same_ports;     /* we have added and removed no port since */
 	struct kernel_port *ports;
+	int drift_fd;                     /* a timer: compare with the configuration */
 	struct kernel_told *told;         /* by number; link.present: there is such a port */
 	uint64_t bridge[BRIDGE_ATTR_MAX]; /* what they were told of the bridge */
 	/* kernel_fdb.c: the table as it was when a walk began; how many entries each port has */
@@ -86,6 +87,10 @@ struct kernel_port *kernel_host(const struct kernel *k);
 const char *kernel_port_name(const struct kernel *k, const struct brmsg_link *link);
 /* The port of the configuration, missing for now, that is shown as @number; or NULL. */
 struct kernel_port *kernel_missing(const struct kernel *k, unsigned number);
+
+/* Whether a port, or the host port, that is described so can be a kernel's at all. */
+int kernel_port_check(const struct port_spec *spec, struct error *err);
+int kernel_host_check(const struct kernel *k, const struct port_spec *spec, struct error *err);
 
 /* port_add and port_del of the table; an interface that is yet to come is no error. */
 int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err);

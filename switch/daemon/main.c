@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,7 @@ static int serve(struct daemon *d)
 	ret = run(d);
 	model_fini(&d->base);
 	model_fini(&d->wanted);
+	json_decref(d->drift);
 	return ret;
 }
 

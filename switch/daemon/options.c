@@ -32,8 +32,7 @@ static const struct option_row {
 	  "give the host a port: an interface of that name (the switch's name)" },
 	{ 'c', NULL, "FILE",
 	  "read configuration commands from FILE, one a line, after the other options" },
-	{ 'b', NULL, "WHO",
-	  "who forwards: user, kernel[,adopt][,keep], or auto: this process if it can" },
+	{ 'b', NULL, "WHO", "who forwards: user, kernel[,adopt][,keep][,enforce] or auto" },
 	{ 'S', NULL, "SOCKET",
 	  "control socket (/run/uswitch/NAME.sock, else under $XDG_RUNTIME_DIR)" },
 	{ 'G', NULL, "GROUP", "let this group use the control socket" },
@@ -153,7 +152,7 @@ static int set_backend(struct options *o, const char *text, struct error *err)
 	size_t len = strcspn(text, ",");
 
 	o->backend = NULL;
-	o->adopt = o->keep = false;
+	o->adopt = o->keep = o->enforce = false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (is_word(text, len, names[i]))
 			o->backend = names[i];
@@ -165,11 +164,14 @@ static int set_backend(struct options *o, const char *text, struct error *err)
 			o->adopt = true;
 		else if (is_word(word, len, "keep"))
 			o->keep = true;
+		else if (is_word(word, len, "enforce"))
+			o->enforce = true;
 		else
 			return error_set(err, -EINVAL,
-					 "-b %.32s: after the comma goes adopt or keep", text);
+					 "-b %.32s: after a comma goes adopt, keep or enforce",
+					 text);
 	}
-	if ((o->adopt || o->keep) && is_word(o->backend, 4, "user"))
+	if ((o->adopt || o->keep || o->enforce) && is_word(o->backend, 4, "user"))
 		return error_set(err, -EINVAL, "-b %.32s: only the kernel's bridge has that", text);
 	return 0;
 }

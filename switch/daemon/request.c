@@ -10,6 +10,7 @@
 #include "switch/command.h"
 #include "switch/daemon/control.h"
 #include "switch/daemon/daemon.h"
+#include "switch/daemon/drift.h"
 #include "switch/daemon/loop.h"
 #include "switch/words.h"
 
@@ -66,22 +67,6 @@ static void answer_ok(struct request *r)
 	text_str(r->out, "{\"ok\":true}\n");
 }
 
-/*
- * Makes @next the wanted configuration, its entries where they are by now in @actual; both are
- * initialised models.
- */
-static int current(const struct daemon *d, struct model *next, struct model *actual,
-		   struct error *err)
-{
-	int ret = d->backend.ops->read(d->backend.ctx, actual, err);
-
-	if (!ret && model_copy(next, &d->wanted))
-		ret = no_memory(err);
-	if (!ret)
-		model_follow(next, actual);
-	return ret || !model_adopt(next, actual, false) ? ret : no_memory(err);
-}
-
 /* Edits a copy of the configuration with @cmd and applies the whole of it. */
 static int configure(struct request *r, const struct command *cmd, struct error *err)
 {
@@ -90,7 +75,7 @@ static int configure(struct request *r, const struct command *cmd, struct error 
 
 	model_init(&next, r->daemon->options.name);
 	model_init(&actual, r->daemon->options.name);
-	ret = current(r->daemon, &next, &actual, err);
+	ret = drift_follow(r->daemon, &next, &actual, err);
 	if (!ret)
 		ret = command_apply(cmd, port_kinds, &next, err);
 	if (!ret && model_adopt(&next, &actual, true))
@@ -297,9 +282,11 @@ static int run_fdb_flush(struct request *r, struct error *err)
 	}
 	match_kind(cmd, &match);
 	ret = d->backend.ops->fdb_flush(d->backend.ctx, &match, err);
-	if (!ret)
-		answer_ok(r);
-	return ret;
+	if (ret)
+		return ret;
+	drift_forget(d);
+	answer_ok(r);
+	return 0;
 }
 
 static int run_fdb_show(struct request *r, struct error *err)
@@ -416,7 +403,7 @@ static int run_show_config(struct request *r, struct error *err)
 		return no_memory(err);
 	model_init(copy, r->daemon->options.name);
 	model_init(&actual, r->daemon->options.name);
-	ret = current(r->daemon, copy, &actual, err);
+	ret = drift_follow(r->daemon, copy, &actual, err);
 	model_fini(&actual);
 	if (ret) {
 		model_fini(copy);
@@ -489,6 +476,18 @@ static int run_stop(struct request *r, struct error *err)
 	return 0;
 }
 
+static int run_plan(struct request *r, struct error *err)
+{
+	json_t *plan = r->command.op == COMMAND_REPAIR
+			       ? drift_repair(r->daemon, err)
+			       : drift_plan(r->daemon, r->command.file, err);
+
+	if (!plan)
+		return -EINVAL;
+	answer(r, "plan", plan);
+	return 0;
+}
+
 static int run_version(struct request *r, struct error *err)
 {
 	(void)err;
@@ -528,6 +527,8 @@ static int (*const run[])(struct request *r, struct error *err) = {
 	[COMMAND_STATS] = run_stats,
 	[COMMAND_TRACE] = run_trace,
 	[COMMAND_MONITOR] = run_monitor,
+	[COMMAND_PLAN] = run_plan,
+	[COMMAND_REPAIR] = run_plan,
 	[COMMAND_RELOAD] = run_reload,
 	[COMMAND_STOP] = run_stop,
 	[COMMAND_VERSION] = run_version,

@@ -6,6 +6,7 @@
 
 #include "fdb/mac.h"
 #include "switch/daemon/daemon.h"
+#include "switch/daemon/drift.h"
 #include "switch/daemon/text.h"
 
 void names_read(struct names *names, const struct backend *backend)
@@ -111,7 +112,7 @@ json_t *show_fdb_info(const struct fdb_info *info)
 json_t *show_settings(const struct daemon *d, const struct model *actual)
 {
 	struct fdb_info info = { 0 };
-	json_t *o = json_object(), *table;
+	json_t *o = json_object(), *table, *drift;
 
 	put_text(o, "ifname", actual->name);
 	put_text(o, "backend", d->backend.ops->name);
@@ -122,6 +123,12 @@ json_t *show_settings(const struct daemon *d, const struct model *actual)
 	table = show_fdb_info(&info);
 	json_object_update(o, table);
 	json_decref(table);
+	if (d->backend.ops->shared) {
+		drift = drift_show(d, NULL);
+		if (json_array_size(drift))
+			put(o, "drift", json_incref(drift));
+		json_decref(drift);
+	}
 	return complete(o, 3 + BRIDGE_ATTR_MAX + 6);
 }
 

@@ -357,6 +357,15 @@ static void user_limit(void *ctx, struct model *m)
 	(void)m;
 }
 
+static void user_lacks(void *ctx, const struct model *m,
+		       void (*say)(void *arg, const char *sentence), void *arg)
+{
+	(void)ctx;
+	(void)m;
+	(void)say;
+	(void)arg;
+}
+
 static void user_close(void *ctx)
 {
 	struct user *u = ctx;
@@ -373,6 +382,7 @@ static const struct backend_ops user_ops = {
 	.start = user_start,
 	.close = user_close,
 	.limit = user_limit,
+	.lacks = user_lacks,
 	.read = user_read,
 	.apply = user_apply,
 	.port_next = user_port_next,

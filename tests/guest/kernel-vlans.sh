@@ -88,6 +88,12 @@ is "VLAN that the port lacks" "VLAN 99 is not configured on p1" "$(ctl fdb add 0
 is "kernel's own words" "set vlan_stats_per_port 1: Device or resource busy" \
 	"$(ctl set vlan_stats_per_port 1 2>&1)"
 like_iproute2 end
+bridge vlan del vid 18-20 dev p2
+bridge vlan add vid 7 dev p1
+is "drift" '["vlan del vid 7 dev p1","vlan add vid 18-20 dev p2"]' "$(ctl -j show | jq -c .drift)"
+ctl repair >/run/repair
+is "repair" "" "$(ctl -j show | jq -r '.drift // empty')"
+like_iproute2 repaired
 ctl vlan add vid 1-4094 dev p4
 is "every VLAN" 4094 "$(bridge vlan show dev p4 | grep -c "[0-9]$")"
 stop

@@ -198,6 +198,54 @@ automatic() {
 	sw ip link del v0
 }
 
+drift() { ctl -j show | jq -c '.drift // []'; }
+drift_is() { [ "$(drift)" = "$1" ]; }
+
+# What others change is seen, told and undone.
+drifting() {
+	ctl fdb add 02:00:00:00:00:04 dev p1 static sticky
+	check no-drift drift_is '[]'
+	check plan-nothing test "$(ctl -j plan)" = '{"verbs":[],"lost":[]}'
+	sw bridge link set dev p1 cost 4
+	sw bridge fdb del 02:00:00:00:00:04 dev p1 master
+	check drift-is-seen drift_is '["link set dev p1 cost 77","fdb add 02:00:00:00:00:04 dev p1 vlan 0 static sticky"]'
+	check drift-is-told wait_for 2 heard '.event == "drift" and .verbs[0] == "link set dev p1 cost 77"'
+	check drift-in-text grep -q '^drift: link set dev p1 cost 77$' <(ctl show)
+	check plan-of-repair test "$(ctl plan)" = "$(printf 'link set dev p1 cost 77\nfdb add 02:00:00:00:00:04 dev p1 vlan 0 static sticky')"
+	check command-for-another-port ctl link set dev p2 cost 8
+	check command-mends-others-work drift_is '[]'
+	sw bridge fdb del 02:00:00:00:00:04 dev p1 master
+	sw ip link set p1 nomaster
+	check repair-says-what test "$(ctl repair | head -n 1)" = 'link add packet:p1'
+	check repaired drift_is '[]'
+	check repaired-in-the-kernel test "$(sw bridge -d link show dev p1 | grep -c 'isolated on')" = 1
+	check drift-is-over wait_for 2 heard '.event == "drift" and .verbs == []'
+	check roaming-is-no-drift sw bridge fdb replace 02:00:00:00:00:04 dev p2 master static
+	check roamed-is-followed drift_is '[]'
+	ctl fdb flush dev br0 static
+	check flush-is-no-drift drift_is '[]'
+	printf 'link add pcap:,name=x\nlink add p1,accept=tagged\nset ageing_time 9s\n' >"$TMP/plan"
+	(cd "$TMP" && ctl plan plan) >"$TMP/planned"
+	check plan-of-a-file grep -qx 'set ageing_time 9s' "$TMP/planned"
+	check plan-says-what-is-lost grep -qx '# lost: x: the kernel bridge has no pcap ports, only packet and tap:NAME,guest' "$TMP/planned"
+	check plan-says-what-else-is-lost grep -q '# lost: p1: .* it has no accept' "$TMP/planned"
+	check plan-does-nothing test "$(ctl -j show | jq .ageing_time)" != 900
+	check plan-of-nothing sh -c "! '$BUILD/uswitchctl' -S '$SOCKET' plan /nonexistent 2>/dev/null"
+}
+
+# With `enforce` the switch undoes it itself.
+enforcing() {
+	switch sw -b kernel,enforce -p p1 -p p2
+	sw ip link set p1 nomaster
+	check enforced-port wait_for 2 is_master p1 br0
+	sw bridge link set dev p2 cost 4
+	check enforced-setting wait_for 2 sh -c "ip netns exec $PREFIX-sw bridge -j link show dev p2 | jq -e '.[0].cost == 2'"
+	ctl link set dev p2 cost 5
+	sleep 0.3
+	check enforced-as-configured-now test "$(sw bridge -j link show dev p2 | jq '.[0].cost')" = 5
+	stop enforce-ends
+}
+
 # What others take away is made again.
 behind() {
 	sw ip link set p1 nomaster
@@ -226,6 +274,7 @@ commands
 round_trip
 news
 others
+drifting
 burst
 behind
 stop ends
@@ -234,5 +283,6 @@ check leaves-no-tap gone tap0
 check leaves-ports sw ip link show p1
 refusals
 adoption
+enforcing
 automatic
 finish

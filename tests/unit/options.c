@@ -61,10 +61,12 @@ START_TEST(backends)
 	ck_assert_str_eq(o.backend, "kernel");
 	ck_assert(!o.adopt && !o.keep);
 	ck_assert_int_eq(PARSE("-b", "kernel,keep,adopt"), OPTIONS_RUN);
-	ck_assert(o.adopt && o.keep);
+	ck_assert(o.adopt && o.keep && !o.enforce);
 	ck_assert_int_eq(PARSE("-b", "auto,adopt"), OPTIONS_RUN);
 	ck_assert_str_eq(o.backend, "auto");
 	ck_assert(o.adopt && !o.keep);
+	ck_assert_int_eq(PARSE("-b", "kernel,enforce"), OPTIONS_RUN);
+	ck_assert(o.enforce && !o.adopt);
 }
 END_TEST
 
@@ -129,8 +131,8 @@ static const struct {
 	{ { "-l", "a/b" }, "-l: " },
 	{ { "-b", "magic" }, "user, kernel or auto" },
 	{ { "-b", "" }, "user, kernel or auto" },
-	{ { "-b", "kernel,magic" }, "adopt or keep" },
-	{ { "-b", "kernel," }, "adopt or keep" },
+	{ { "-b", "kernel,magic" }, "adopt, keep or enforce" },
+	{ { "-b", "kernel," }, "adopt, keep or enforce" },
 	{ { "-b", "user,keep" }, "only the kernel's bridge" },
 	{ { "-S", "" }, "1 to 107 bytes" },
 	{ { "-p", "foo:bar" }, "unknown port type" },

@@ -214,6 +214,21 @@ static char *join(char **argv)
 	return line;
 }
 
+/*
+ * The switch has a folder of its own: the file of `plan FILE` gets its whole path. Returns what is
+ * to be freed, or NULL.
+ */
+static char *find_file(char **argv)
+{
+	char *path = NULL;
+
+	if (argv[0] && !strcmp(argv[0], "plan") && argv[1] && argv[1][0] != '/')
+		path = realpath(argv[1], NULL);
+	if (path)
+		argv[1] = path;
+	return path;
+}
+
 static bool is_empty(const char *line)
 {
 	line += strspn(line, " \t\r\n");
@@ -256,7 +271,7 @@ int main(int argc, char **argv)
 {
 	struct ctl ctl = { .fd = -1 };
 	int argi = 1, ret = take_options(&ctl, argv, &argi), status;
-	char *line;
+	char *line, *path;
 
 	if (ret)
 		return ret - 1;
@@ -275,7 +290,9 @@ int main(int argc, char **argv)
 	if (ctl.batch) {
 		status = run_batch(&ctl);
 	} else {
+		path = find_file(argv + argi);
 		line = join(argv + argi);
+		free(path);
 		status = line ? ctl_command(&ctl, line, "") : STATUS_REFUSED;
 		free(line);
 	}

@@ -94,6 +94,13 @@ static void print_setting(const struct attr *attr, const json_t *value)
 		printf("%s %lld", attr->name, (long long)json_integer_value(value));
 }
 
+/* What others changed, as the commands that undo it. */
+static void print_drift(const json_t *verbs)
+{
+	for (size_t i = 0; i < json_array_size(verbs); i++)
+		printf("drift: %s\n", json_string_value(json_array_get(verbs, i)));
+}
+
 void ctl_switch(const struct ctl *ctl, const json_t *result)
 {
 	bool event = json_object_get(result, "event");
@@ -110,5 +117,6 @@ void ctl_switch(const struct ctl *ctl, const json_t *result)
 	} else {
 		fputs(ctl->oneline ? "\\" : "\n", stdout);
 		print_table(result);
+		print_drift(json_object_get(result, "drift"));
 	}
 }

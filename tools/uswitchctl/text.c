@@ -161,6 +161,32 @@ static void print_string(const struct ctl *ctl, const json_t *line)
 	puts(json_string_value(line));
 }
 
+/*
+ * Commands as they would be typed; what cannot be had as comments, so that the whole can be loaded.
+ */
+static void print_plan(const struct ctl *ctl, const json_t *plan)
+{
+	const json_t *verbs = json_object_get(plan, "verbs");
+	const json_t *lost = json_object_get(plan, "lost");
+
+	(void)ctl;
+	for (size_t i = 0; i < json_array_size(verbs); i++)
+		puts(json_string_value(json_array_get(verbs, i)));
+	for (size_t i = 0; i < json_array_size(lost); i++)
+		printf("# lost: %s\n", json_string_value(json_array_get(lost, i)));
+}
+
+static void print_drift(const struct ctl *ctl, const json_t *event)
+{
+	const json_t *verbs = json_object_get(event, "verbs");
+
+	(void)ctl;
+	if (!json_array_size(verbs))
+		puts("Drift: none");
+	for (size_t i = 0; i < json_array_size(verbs); i++)
+		printf("Drift: %s\n", json_string_value(json_array_get(verbs, i)));
+}
+
 static void print_version(const struct ctl *ctl, const json_t *version)
 {
 	(void)ctl;
@@ -173,7 +199,7 @@ static const struct {
 } layouts[] = {
 	{ "fdb", print_fdb },       { "link", print_link },    { "vlan", print_vlans },
 	{ "config", print_string }, { "trace", print_string }, { "version", print_version },
-	{ "stats", ctl_stats },     { "switch", ctl_switch },
+	{ "stats", ctl_stats },     { "switch", ctl_switch },  { "plan", print_plan },
 };
 
 void ctl_text_head(const struct ctl *ctl, const char *show)
@@ -220,6 +246,7 @@ void ctl_text_event(const struct ctl *ctl, const json_t *event)
 		{ "fdb", "[NEIGH]", print_fdb },    { "flush", "[NEIGH]", print_flush },
 		{ "link", "[LINK]", print_link },   { "vlan", "[VLAN]", print_vlans },
 		{ "bridge", "[LINK]", ctl_switch }, { "lost", "", print_lost },
+		{ "drift", "[LINK]", print_drift },
 	};
 	char time[64];
 
