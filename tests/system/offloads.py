@@ -31,7 +31,7 @@ CTL, SOCKET, VHOST, FOLDER = sys.argv[1:5]
 NEEDS_CSUM, TCPV4, TCPV6, UDP_L4, ECN = 1, 1, 4, 5, 0x80
 HEADER = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 NONE = (0, 0, 0, 0, 0, 0)
-SIZE = 1440  # of a segment
+SIZE = 1420  # of a segment
 VLAN_IN, VLAN_OUT = 10, 20  # untagged where they leave; tagged
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
 VHOST_OFFLOADS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 11, 12, 13, 54, 55, 56))
@@ -58,6 +58,8 @@ KINDS = {
     "uso6": (V6, U, True, UDP_L4, 3 * SIZE - 1),
     "ecn4": (V4, CWR, True, TCPV4 | ECN, 3 * SIZE + 1),
     "ecn6": (V6, CWR, True, TCPV6 | ECN, 2 * SIZE),
+    "segments tcp4": (V4, T, False, TCPV4, 5 * SIZE - 1),  # sent in pieces at once; may arrive as one
+    "segments tcp6": (V6, T, False, TCPV6, 9 * SIZE),
 }
 
 
@@ -125,8 +127,22 @@ class Sent:
             self.header = (NEEDS_CSUM, self.gso, hdr_len, SIZE if self.gso else 0, self.start, self.offset)
         self.data = data
 
-    def frame(self, tag):
-        return self.macs + (struct.pack("!HH", 0x8100, tag) if tag else b"") + self.type + self.data
+    def frames(self, tag):
+        head = self.macs + (struct.pack("!HH", 0x8100, tag) if tag else b"") + self.type
+        if self.csum or not self.gso:
+            return [head + self.data]
+        return [head + self.segment(at) for at in range(0, len(self.payload), SIZE)]
+
+    def segment(self, at):
+        packet = self.network.copy()
+        tcp = packet[TCP]
+        last = at + SIZE >= len(self.payload)
+        tcp.remove_payload()
+        tcp.seq = (tcp.seq + at) & 0xFFFFFFFF
+        tcp.flags = self.l4.flags if last else "A"
+        if IP in packet:
+            packet.id = (packet.id + at // SIZE) & 0xFFFF
+        return bytes(packet / self.payload[at:at + SIZE])
 
     def header_for(self, tag):
         flags, gso, hdr_len, size, start, offset = self.header
@@ -142,17 +158,18 @@ class Arrival:
         self.payload, self.frames = b"", 0
         self.over = False
 
-    def check_header(self, header, frame, packet, l4):
+    def check_header(self, header):
         flags, gso, hdr_len, size, start, offset = header
         sent = self.sent
+        l4 = sent.start + (4 if self.tag else 0)
         need(flags & ~3 == 0, "flags %x" % flags)
         if flags & NEEDS_CSUM:
-            need((start, offset) == self.sent.header_for(self.tag)[4:], "csum_start %d offset %d" % (start, offset))
+            need((start, offset) == (l4, sent.offset), "csum_start %d offset %d" % (start, offset))
         if gso:
             need(gso == sent.gso and size == SIZE, "gso_type %x gso_size %d" % (gso, size))
             need(flags & NEEDS_CSUM, "gso without checksum")
             if self.own_headers:  # as the switch wrote it, not as a kernel made it again
-                need(hdr_len == sent.header_for(self.tag)[2], "hdr_len %d" % hdr_len)
+                need(hdr_len == l4 + len(bytes(sent.l4)), "hdr_len %d" % hdr_len)
 
     def add(self, header, frame):
         """@header is None where the port has none."""
@@ -172,7 +189,7 @@ class Arrival:
         need(type(sent.l4) in ip, "transport: " + packet.summary())
         l4 = ip[type(sent.l4)]
         data = bytes(l4.payload)
-        self.check_header(header or NONE, frame, packet, l4)
+        self.check_header(header or NONE)
         gso = header[1] if header else 0
         if sent.gso and not gso:
             need(len(data) <= SIZE, "a segment of %d bytes" % len(data))
@@ -210,6 +227,7 @@ class Port:
     headers = False  # frames come and go with a virtio header
     own_headers = False  # which is the one that the switch wrote
     hears_itself = False  # gets what it sends
+    bursts = False  # what is sent at once is received in one batch
 
     def __init__(self, kind, letter):
         self.kind, self.name = kind, kind.replace("-", "")[:12] + letter
@@ -242,8 +260,9 @@ class Interface(Port):
         self.socket.bind((interface, 3))  # ETH_P_ALL
         self.socket.setblocking(False)
 
-    def send(self, header, frame):
-        self.socket.send(HEADER.pack(*header) + frame)
+    def send(self, header, frames):
+        for frame in frames:
+            self.socket.send(HEADER.pack(*header) + frame)
 
     def receive(self):
         while True:
@@ -277,6 +296,8 @@ class Packet(Interface):
 
 
 class Stream(Port):
+    bursts = True
+
     def open(self):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
@@ -286,8 +307,8 @@ class Stream(Port):
         self.socket.setblocking(False)
         self.bytes = b""
 
-    def send(self, _, frame):
-        self.socket.sendall(struct.pack("!I", len(frame)) + frame)
+    def send(self, _, frames):
+        self.socket.sendall(b"".join(struct.pack("!I", len(frame)) + frame for frame in frames))
 
     def receive(self):
         try:
@@ -310,8 +331,9 @@ class Dgram(Port):
         self.socket.connect(self.path)
         self.socket.setblocking(False)
 
-    def send(self, _, frame):
-        self.socket.send(frame)
+    def send(self, _, frames):
+        for frame in frames:
+            self.socket.send(frame)
 
     def receive(self):
         while True:
@@ -336,9 +358,10 @@ class Vhost(Port):
     def fileno(self):
         return self.guest.stdout.fileno()
 
-    def send(self, header, frame):
-        data = HEADER.pack(*(header or NONE)) + b"\0\0" + frame
-        self.guest.stdin.write(struct.pack("=I", len(data)) + data)
+    def send(self, header, frames):
+        for frame in frames:
+            data = HEADER.pack(*header) + b"\0\0" + frame
+            self.guest.stdin.write(struct.pack("=I", len(data)) + data)
 
     def receive(self):
         self.bytes += self.guest.stdout.read(1 << 20) or b""
@@ -361,7 +384,7 @@ class VhostPlain(Vhost):
 class Pcap(Port):
     """Records to a file; what is sent is replayed by a port of its own, which is there as long as that takes."""
 
-    hears_itself = True
+    hears_itself = bursts = True
 
     def open(self):
         self.add("pcap:,out=" + self.path)
@@ -369,10 +392,11 @@ class Pcap(Port):
         self.socket = None
         need(len(self.file.read(24)) == 24, "no head of the capture file")
 
-    def send(self, _, frame):
+    def send(self, _, frames):
         with open(self.path + ".in", "wb") as out:
             out.write(struct.pack("=IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-            out.write(struct.pack("=IIII", 0, 0, len(frame), len(frame)) + frame)
+            for frame in frames:
+                out.write(struct.pack("=IIII", 0, 0, len(frame), len(frame)) + frame)
         ctl("link", "add", "pcap:%s.in,name=replay,speed=full,trunk=%d,native=%d" % (
             self.path, VLAN_OUT if self.native == VLAN_IN else VLAN_IN, self.native))
 
@@ -422,7 +446,8 @@ class Table:
         out = VLAN_OUT if treatment == "pushed" else 0
         arrivals = {p: Arrival(sent, out, p.own_headers) for p in self.ports if p is not port or p.hears_itself}
         wrong = {}
-        port.send(sent.header_for(tag), sent.frame(tag))
+        frames = sent.frames(tag)
+        port.send(sent.header_for(tag), frames)
         end = time.monotonic() + 2
         pollable = [p for p in arrivals if not isinstance(p, Pcap)]
         while time.monotonic() < end and any(not a.over for p, a in arrivals.items() if p not in wrong):
@@ -432,6 +457,8 @@ class Table:
         for p, arrival in arrivals.items():
             if p not in wrong and not arrival.over:
                 wrong[p] = "%d of %d bytes arrive" % (len(arrival.payload), len(sent.payload))
+            if p not in wrong and port.bursts and p.headers and arrival.frames > 1:
+                wrong[p] = "%d segments are not joined" % arrival.frames
             pair = (port.kind, p.kind)
             self.good[pair] = self.good.get(pair, 0) + (p not in wrong)
             if p in wrong:
