@@ -49,6 +49,18 @@ static void take_vlan(void *arg, const struct brmsg_vlan *v)
 	publish(r->k, &e);
 }
 
+/* An extern_learn entry that roamed is an ordinary one since: it is wanted no more. */
+static void follow_entry(struct kernel *k, const struct fdb_entry *e)
+{
+	const uint16_t lasting = FDB_LOCAL | FDB_STATIC | FDB_EXT_LEARN;
+	struct model *wanted = &k->daemon->wanted;
+	struct fdb_entry now;
+
+	if (!(e->flags & lasting) && model_fdb(wanted, e->mac, e->vid) &&
+	    !kernel_fdb_get(k, e->mac, e->vid, &now) && !(now.flags & lasting))
+		model_fdb_del(wanted, e->mac, e->vid);
+}
+
 static void take_entry(struct kernel *k, const struct brmsg_fdb *e, bool deleted)
 {
 	struct event event = { .kind = deleted ? EVENT_FDB_DELETED : EVENT_FDB_CHANGED };
@@ -56,6 +68,8 @@ static void take_entry(struct kernel *k, const struct brmsg_fdb *e, bool deleted
 	if (e->bridge != k->ifindex)
 		return;
 	k->counted = false;
+	if (!deleted)
+		follow_entry(k, &e->entry);
 	if (kernel_fdb_entry(k, e, &event.fdb))
 		publish(k, &event);
 }

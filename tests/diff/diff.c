@@ -48,7 +48,7 @@ static const char usage[] =
 	"  --seed N       seed of the first program, the next has N + 1 (1)\n"
 	"  --programs N   how many (60)\n"
 	"  --frames N     frames a program (400)\n"
-	"  --sides A,B    kernel, packet, tap: the first is what the others are compared with (kernel,packet)\n"
+	"  --sides A,B    kernel, packet, tap, backend: the first is what the others are compared with (kernel,packet)\n"
 	"  --uswitch PATH the program under test (build/uswitch)\n"
 	"  --only LIST    only these units of the program: 3,7,10-12\n"
 	"  --careful      frame by frame\n"
@@ -134,7 +134,7 @@ static void close_sides(struct run *r)
 
 static int open_sides(struct run *r, const struct options *o, const char *list)
 {
-	static const char *const words[] = { "kernel", "packet", "tap" };
+	static const char *const words[] = { "kernel", "packet", "tap", "backend" };
 	int error = 0;
 
 	while (*list && !error) {
@@ -142,9 +142,9 @@ static int open_sides(struct run *r, const struct options *o, const char *list)
 		unsigned kind = 0;
 		struct side *s;
 
-		while (kind < 3 && (strlen(words[kind]) != len || strncmp(words[kind], list, len)))
+		while (kind < 4 && (strlen(words[kind]) != len || strncmp(words[kind], list, len)))
 			kind++;
-		if (kind == 3 || r->n_sides == SIDES_MAX)
+		if (kind == 4 || r->n_sides == SIDES_MAX)
 			return -EINVAL;
 		s = calloc(1, sizeof(*s));
 		if (!s)

@@ -106,7 +106,7 @@ static int make_pairs(struct side *s)
 
 int side_open(struct side *s, enum side_kind kind, const char *uswitch)
 {
-	static const char *const names[] = { "kernel", "uswitch", "tap" };
+	static const char *const names[] = { "kernel", "uswitch", "tap", "backend" };
 	int error;
 
 	memset(s, 0, sizeof(*s));
@@ -268,7 +268,7 @@ int side_send(struct side *s, const struct frame *const *frames, unsigned n, con
 	for (unsigned i = 0; i <= PORTS; i++)
 		if (!s->attached[i])
 			arrived[i] = 0;
-	if (!error && s->kind != SIDE_KERNEL)
+	if (!error && s->kind != SIDE_KERNEL && s->kind != SIDE_BACKEND)
 		error = uswitch_wait(s, arrived);
 	return error ? error : wire_collect(s, want);
 }

@@ -4,9 +4,9 @@
  *
  * A side has ports p1..p6, their far ends (the "hosts") h1..h6, and br0 as the host port; all sides
  * have the same names and addresses. A side is a kernel bridge, or uswitch on the p ends of veth
- * pairs, or uswitch on TAPs (p is h then). The surprising rule: sending is complete when
- * side_send() returns: every frame has been forwarded or dropped, whatever the kind, so commands
- * and frames never race. Opened once by diff.c, started and stopped for each program by run.c.
+ * pairs, or uswitch on TAPs (p is h then), or a kernel bridge that uswitch programs. The surprising
+ * rule: sending is complete when side_send() returns: every frame has been forwarded or dropped,
+ * whatever the kind, so commands and frames never race. Opened once by diff.c, started and stopped for each program by run.c.
  */
 #ifndef TESTS_DIFF_SIDE_H
 #define TESTS_DIFF_SIDE_H
@@ -14,7 +14,7 @@
 #include "tests/diff/netlink.h"
 #include "tests/diff/program.h"
 
-enum side_kind { SIDE_KERNEL, SIDE_PACKET, SIDE_TAP };
+enum side_kind { SIDE_KERNEL, SIDE_PACKET, SIDE_TAP, SIDE_BACKEND };
 
 /* One frame as a host received it, tag restored. */
 struct got {

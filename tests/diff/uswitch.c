@@ -54,6 +54,10 @@ static void exec_uswitch(struct side *s)
 		argv[n++] = "-p";
 		argv[n++] = ports[i];
 	}
+	if (s->kind == SIDE_BACKEND) {
+		argv[n++] = "-b";
+		argv[n++] = "kernel";
+	}
 	if (s->program->host) {
 		argv[n++] = "-l";
 		argv[n++] = "br0";
@@ -193,7 +197,8 @@ static void index_taps(struct side *s)
 		snprintf(name, sizeof(name), "p%u", i);
 		s->index_p[i] = s->index_h[i] = (int)if_nametoindex(name);
 	}
-	s->index_p[0] = s->index_h[0] = s->program->host ? (int)if_nametoindex("br0") : 0;
+	s->index_p[0] = s->index_h[0] =
+		s->program->host || s->kind == SIDE_BACKEND ? (int)if_nametoindex("br0") : 0;
 }
 
 int uswitch_start(struct side *s)
@@ -207,7 +212,7 @@ int uswitch_start(struct side *s)
 	if (error)
 		return error;
 	index_taps(s);
-	if (s->program->host) {
+	if (s->index_p[0]) {
 		error = nl_mac(&s->nl, s->index_p[0], HOST_MAC);
 		error = error ? error : nl_mtu(&s->nl, s->index_p[0], s->program->mtu[0]);
 		error = error ? error : nl_flags(&s->nl, s->index_p[0], IFF_UP, IFF_UP);

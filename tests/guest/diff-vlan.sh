@@ -11,5 +11,6 @@ if [ $# -gt 0 ]; then
 fi
 vlans --self-test --programs 2 --frames 300
 vlans --sides kernel,packet --programs 20
+vlans --sides kernel,backend --programs 12
 vlans --sides kernel,tap --programs 8
 exit $status
