@@ -6,7 +6,8 @@
  * have the same names and addresses. A side is a kernel bridge, or uswitch on the p ends of veth
  * pairs, or uswitch on TAPs (p is h then), or a kernel bridge that uswitch programs. The surprising
  * rule: sending is complete when side_send() returns: every frame has been forwarded or dropped,
- * whatever the kind, so commands and frames never race. Opened once by diff.c, started and stopped for each program by run.c.
+ * whatever the kind, so commands and frames never race. Opened once by diff.c, started and stopped
+ * for each program by run.c.
  */
 #ifndef TESTS_DIFF_SIDE_H
 #define TESTS_DIFF_SIDE_H
