@@ -2,7 +2,6 @@
 #include "switch/daemon/worker.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,7 +11,9 @@
 #define BATCHES_PER_TURN 16
 #define SENDS_PER_TURN 4096 /* floods to many ports end a turn early */
 #define POLLS_PER_TURN 16   /* bursts found by polling before other events get a look */
-#define WINDOW_MIN_NS 1000  /* a poll that is shorter finds nothing */
+#define HIT_MAX 32          /* of the score that says whether polling pays: */
+#define HIT_MIN 8           /* from here on it does, */
+#define MISS 3              /* and this is what a try costs that found nothing */
 
 int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, uint32_t poll_us,
 		bool keep_cpu)
@@ -26,7 +27,7 @@ int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, 
 	w->bridge = bridge;
 	w->words = 1;
 	w->deadline = UINT64_MAX;
-	w->poll_ns = w->window_ns = 1000 * (uint64_t)poll_us;
+	w->poll_ns = 1000 * (uint64_t)poll_us;
 	w->out = outbox_new();
 	ret = w->out ? batch_init(&w->in) : -ENOMEM;
 	if (ret)
@@ -174,10 +175,19 @@ static bool poll_ports(struct worker *w, uint64_t now)
 	return found;
 }
 
+/* Counts whether the frames that just arrived were, or would have been, found by polling. */
+static void score(struct worker *w, bool hit)
+{
+	if (hit)
+		w->hits += w->hits < HIT_MAX;
+	else
+		w->hits -= w->hits < MISS ? w->hits : MISS;
+}
+
 /*
- * Frames have ended: looks for more before the loop sleeps, giving way to whoever wants this
- * processor. It pays when the frames that end a sleep would have been found; a sleep that lasts
- * longer halves the next try. Returns whether to be called again at once.
+ * Frames have ended: looks for more before the loop sleeps, if that pays: as it does in a stream,
+ * and not between a question and its answer, where whoever was given the question may wait for this
+ * processor. Returns whether to be called again at once.
  */
 static bool poll_on(struct worker *w, uint64_t now)
 {
@@ -185,32 +195,22 @@ static bool poll_on(struct worker *w, uint64_t now)
 
 	if (portset_empty(&w->recent, w->words))
 		return false;
-	if (!w->poll_ns)
-		goto sleep;
-	w->idle_ns = clock_ns();
-	do {
-		if (!poll_ports(w, now)) {
-			sched_yield();
-			continue;
-		}
-		if (!TAILQ_EMPTY(&w->ready) || ++found == POLLS_PER_TURN)
-			return true;
+	if (w->poll_ns) {
 		w->idle_ns = clock_ns();
-	} while (clock_ns() - w->idle_ns < w->window_ns);
-	w->slept = true;
-sleep:
+		w->slept = true;
+	}
+	while (w->hits >= HIT_MIN && clock_ns() - w->idle_ns < w->poll_ns) {
+		if (!poll_ports(w, now))
+			continue;
+		score(w, true);
+		w->idle_ns = clock_ns();
+		if (!TAILQ_EMPTY(&w->ready) || ++found == POLLS_PER_TURN) {
+			w->slept = false;
+			return true;
+		}
+	}
 	w->recent = (struct portset){ 0 };
 	return false;
-}
-
-/* The first frames after a sleep: would polling have found them? */
-static void learn_window(struct worker *w)
-{
-	w->slept = false;
-	if (clock_ns() - w->idle_ns <= w->poll_ns)
-		w->window_ns = w->poll_ns;
-	else if (w->window_ns)
-		w->window_ns = w->window_ns / 2 < WINDOW_MIN_NS ? 0 : w->window_ns / 2;
 }
 
 uint64_t worker_turn(void *worker, uint64_t now)
@@ -218,8 +218,10 @@ uint64_t worker_turn(void *worker, uint64_t now)
 	struct worker *w = worker;
 	uint64_t next, enough = w->sends + SENDS_PER_TURN;
 
-	if (w->slept && !TAILQ_EMPTY(&w->ready))
-		learn_window(w);
+	if (w->slept && !TAILQ_EMPTY(&w->ready)) {
+		w->slept = false;
+		score(w, clock_ns() - w->idle_ns <= w->poll_ns);
+	}
 	for (unsigned i = 0; i < BATCHES_PER_TURN && w->sends < enough && !TAILQ_EMPTY(&w->ready);
 	     i++) {
 		struct worker_port *p = TAILQ_FIRST(&w->ready);

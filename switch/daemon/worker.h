@@ -47,7 +47,7 @@ struct worker {
 	uint64_t sends;        /* frames given to ports */
 	struct portset recent; /* ports that had frames since the worker last slept */
 	uint64_t poll_ns;      /* longest look for more frames before sleeping, 0 = none */
-	uint64_t window_ns;    /* its length now */
+	unsigned hits;         /* score: does polling find frames */
 	uint64_t idle_ns;      /* when frames ended */
 	bool slept;            /* nothing was received since the last sleep */
 	struct cpu cpu;

@@ -220,7 +220,8 @@ END_TEST
 
 START_TEST(polls_before_sleeping)
 {
-	w.poll_ns = w.window_ns = 5000000;
+	w.poll_ns = 5000000;
+	w.hits = 32;
 	fake[0].waiting = 1;
 	fake[0].later = 4;
 	worker_ready(&w, &fake[0].wp);
@@ -236,32 +237,56 @@ START_TEST(polls_before_sleeping)
 }
 END_TEST
 
-START_TEST(polling_that_does_not_pay)
+/* Frames that come rarely end the polling, frames close to each other begin it. */
+START_TEST(polls_while_it_pays)
 {
-	w.poll_ns = w.window_ns = 100000;
-	for (unsigned i = 0; i < 8; i++) {
-		struct timespec longer = { .tv_nsec = 300000 };
+	static const struct timespec longer = { .tv_nsec = 300000 };
 
+	w.poll_ns = 100000;
+	w.hits = 32;
+	for (unsigned i = 0; i < 20; i++) {
 		fake[0].waiting = 1;
 		worker_ready(&w, &fake[0].wp);
 		worker_turn(&w, 5);
-		ck_assert_uint_eq(w.window_ns, i < 7 ? 100000u >> i : 0u);
 		nanosleep(&longer, NULL);
 	}
-	/* until frames end a sleep that a poll would have bridged */
-	w.poll_ns = 1000000000;
-	fake[0].waiting = 1;
-	worker_ready(&w, &fake[0].wp);
-	worker_turn(&w, 5);
-	w.poll_ns = 0;
-	ck_assert_uint_eq(w.window_ns, 1000000000);
+	ck_assert_uint_eq(w.hits, 0);
+	fake[0].batches = 0;
+	w.poll_ns = 1000000000; /* never slept so long */
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_uint_eq(fake[0].batches, i);
+		fake[0].waiting = 1;
+		worker_ready(&w, &fake[0].wp);
+		if (i == 7)
+			w.poll_ns = 1000000;
+		worker_turn(&w, 5);
+	}
+	ck_assert_uint_gt(fake[0].batches, 8);
+}
+END_TEST
+
+/* A question, its answer at once, and then nothing for long: polling would find one of two. */
+START_TEST(no_polling_for_answers)
+{
+	static const struct timespec longer = { .tv_nsec = 300000 };
+
+	w.poll_ns = 100000;
+	for (unsigned i = 0; i < 40; i++) {
+		fake[i % 2].waiting = 1;
+		worker_ready(&w, &fake[i % 2].wp);
+		worker_turn(&w, 5);
+		if (i % 2)
+			nanosleep(&longer, NULL);
+	}
+	ck_assert_uint_le(fake[0].batches + fake[1].batches, 40);
 }
 END_TEST
 
 /* Polling looks at other events after some bursts. */
 START_TEST(polling_is_bounded)
 {
-	w.poll_ns = w.window_ns = 5000000;
+	w.poll_ns = 5000000;
+	w.hits = 32;
 	fake[0].always = true;
 	worker_ready(&w, &fake[0].wp);
 	ck_assert_uint_eq(worker_turn(&w, 5), 5);
@@ -272,7 +297,8 @@ END_TEST
 
 START_TEST(removed_while_polled)
 {
-	w.poll_ns = w.window_ns = 5000000;
+	w.poll_ns = 5000000;
+	w.hits = 32;
 	fake[0].waiting = fake[1].waiting = 1;
 	fake[0].lose_link = true;
 	worker_ready(&w, &fake[0].wp);
@@ -311,7 +337,8 @@ int main(void)
 	tcase_add_test(all, timers);
 	tcase_add_test(all, news_wait_for_the_batch);
 	tcase_add_test(all, polls_before_sleeping);
-	tcase_add_test(all, polling_that_does_not_pay);
+	tcase_add_test(all, polls_while_it_pays);
+	tcase_add_test(all, no_polling_for_answers);
 	tcase_add_test(all, polling_is_bounded);
 	tcase_add_test(all, removed_while_polled);
 	tcase_add_test(all, removed_while_ready);
