@@ -18,7 +18,7 @@
 
 static struct options o;
 static struct error err;
-static char *argv[16]; /* options point into the words */
+static char *argv[24]; /* options point into the words */
 
 static void forget_words(void)
 {
