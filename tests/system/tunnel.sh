@@ -8,13 +8,15 @@ need ping jq
 TRAFFIC=$(tool traffic)
 BYTES=$((8 << 20))
 
-ns sw a b c
+ns sw far a b c d
 veth a eth0 sw p1
 veth b eth0 sw p2
-switch sw -p p1 -p p2 -p tap0
+veth d eth0 far p1
+switch far -p p1 -p "stream:unix:$TMP/link,listen,name=link" # a switch behind a port without any offloads
+switch sw -p p1 -p p2 -p tap0 -p "stream:unix:$TMP/link,name=link"
 move sw tap0 c
 ip -n "$PREFIX-c" link set tap0 name eth0
-for i in 1:a 2:b 3:c; do
+for i in 1:a 2:b 3:c 4:d; do
 	in_ns "${i#*:}" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6'
 	address "${i#*:}" eth0 "10.9.0.${i%:*}/24"
 	ip -n "$PREFIX-${i#*:}" address add "fd00:9::${i%:*}/64" dev eth0 nodad
@@ -68,7 +70,7 @@ path() {
 		fail "$name: no tunnel: $(tr '\n' ' ' <"$TMP/tunnel")"
 		return
 	fi
-	if check "ping-$name" in_ns "$a" ping -c 2 -i 0.05 -W 2 "10.8.0.$bn"; then
+	if check "ping-$name" wait_for 5 in_ns "$a" ping -c 2 -i 0.05 -W 2 "10.8.0.$bn"; then
 		tcp "tcp4-$name" "$a" "$b" "10.8.0.$bn"
 		tcp "tcp6-$name" "$b" "$a" "fd00:8::$an"
 		tcp "tcp4-$name-back" "$b" "$a" "10.8.0.$an"
@@ -79,7 +81,7 @@ path() {
 	ip -n "$PREFIX-$b" link del vx0
 }
 
-for hosts in "packet-packet a 1 b 2" "packet-tap a 1 c 3"; do
+for hosts in "packet-packet a 1 b 2" "packet-tap a 1 c 3" "packet-stream a 1 d 4"; do
 	read -r name from from_number to to_number <<<"$hosts"
 	set -- "$from" "$from_number" "$to" "$to_number"
 	path "$name" "$@" 10.9.0. noudpcsum
