@@ -19,6 +19,7 @@
 #define IP_MAX 65535u
 #define TCP_MIN 20u
 #define TCP_CSUM 16u
+#define TCP_URGENT 18u  /* from here on: what nobody changes */
 #define TCP_ENDS 0x09u  /* PSH, FIN: the last one of a super-frame may have them */
 #define TCP_PLAIN 0x10u /* ACK: has to be there, and no other one */
 #define IPV4_DF 0x40u
@@ -101,7 +102,7 @@ static bool continues(const struct coalesce_run *r, const struct segment *s)
 	    memcmp(&f->tag, &g->tag, sizeof(f->tag)) || memcmp(&f->kept, &g->kept, sizeof(f->kept)))
 		return false;
 	if (memcmp(t + 8, u + 8, 5) || memcmp(t + 14, u + 14, 2) ||
-	    memcmp(t + TCP_MIN, u + TCP_MIN, r->hdr - r->l4 - TCP_MIN))
+	    memcmp(t + TCP_URGENT, u + TCP_URGENT, r->hdr - r->l4 - TCP_URGENT))
 		return false;
 	if (r->l4 == NET + IPV6_LEN)
 		return !memcmp(a, b, 4) && a[7] == b[7];
