@@ -16,9 +16,11 @@
 #include "vlan/portset.h"
 
 extern const struct port_ops tap_ops;
+extern const struct port_ops fd_ops;
 extern const struct port_ops packet_ops;
 extern const struct port_ops stream_ops;
 extern const struct port_ops dgram_ops;
+extern const struct port_ops vde_ops;
 extern const struct port_ops pcap_ops;
 extern const struct port_ops mem_ops;
 extern const struct port_ops vhost_user_ops;

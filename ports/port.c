@@ -10,7 +10,8 @@
 #define HELP_WIDTH 100
 
 const struct port_ops *const port_kinds[] = {
-	&tap_ops, &packet_ops, &vhost_user_ops, &stream_ops, &dgram_ops, &pcap_ops, &mem_ops, NULL,
+	&tap_ops,   &fd_ops,  &packet_ops, &vhost_user_ops, &stream_ops,
+	&dgram_ops, &vde_ops, &pcap_ops,   &mem_ops,        NULL,
 };
 
 const struct port_ops *port_kind(const char *kind)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ports/tap.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fdb/mac.h"
 #include "ports/batch.h"
 #include "ports/guest.h"
 #include "ports/iface.h"
@@ -36,10 +39,14 @@ struct tap {
 	char netns[256]; /* where it is opened, "" = here */
 	ino_t home;      /* which namespace that was */
 	int netns_fd;    /* tells when that loses its name; -1 = none */
+	bool vnet;       /* frames have virtio headers */
 };
 
 _Static_assert(sizeof(struct vnet_hdr) == 10,
 	       "struct vnet_hdr is what the kernel reads and writes");
+
+/* An interface where we may not look: as long as it exists, frames for it are worth a try. */
+static const struct link somewhere = { .present = true, .up = true, .carrier = true };
 
 static struct tap *tap_of(struct port *port)
 {
@@ -60,7 +67,18 @@ int tap_netns(const struct port *port)
 	return ns < 0 ? -errno : ns;
 }
 
-/* Reads the state of the interface, wherever it is and whatever it is called now. */
+/* The MAC address of the interface of the TAP @fd, wherever that is; 0 = it does not say. */
+static uint64_t tap_mac(int fd)
+{
+	struct ifreq ifr = { .ifr_flags = 0 };
+
+	return ioctl(fd, SIOCGIFHWADDR, &ifr) ? 0 : mac_load((uint8_t *)ifr.ifr_hwaddr.sa_data);
+}
+
+/*
+ * Reads the state of the interface, wherever it is and whatever it is called now. Where we may not
+ * look, one of its name and address that is here must be it.
+ */
 static int tap_query(struct tap *t, struct link *link)
 {
 	struct ifreq ifr = { .ifr_flags = 0 };
@@ -77,6 +95,8 @@ static int tap_query(struct tap *t, struct link *link)
 		return sock;
 	ret = iface_get(sock, ifr.ifr_name, 0, &iface);
 	close(sock);
+	if (!ret && ns < 0 && (!iface.tap || iface.link.mac != tap_mac(t->port.rx_fd)))
+		ret = -ENODEV;
 	if (!ret)
 		*link = iface.link;
 	return ret;
@@ -102,8 +122,11 @@ static void tap_vanish(struct tap *t)
 	tap_tell(t, &missing);
 }
 
-/* Asks for all offloads that this kernel knows: it may hand us such frames, and takes them. */
-static uint32_t tap_offload(int fd)
+/*
+ * Asks for all offloads that this kernel knows: it may hand us such frames, and takes them. Without
+ * virtio headers it must not.
+ */
+static uint32_t tap_offload(int fd, bool vnet)
 {
 	static const struct {
 		unsigned ask;
@@ -118,9 +141,10 @@ static uint32_t tap_offload(int fd)
 		  OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 },
 	};
 
-	for (unsigned i = 0; i < sizeof(level) / sizeof(level[0]); i++)
+	for (unsigned i = 0; vnet && i < sizeof(level) / sizeof(level[0]); i++)
 		if (!ioctl(fd, TUNSETOFFLOAD, (unsigned long)level[i].ask))
 			return level[i].caps;
+	ioctl(fd, TUNSETOFFLOAD, 0ul);
 	return 0;
 }
 
@@ -156,7 +180,8 @@ static int tap_attach(struct tap *t, int ns, int sock, const struct port_spec *s
 		return ret;
 	}
 	t->port.rx_fd = fd;
-	t->port.caps = tap_offload(fd);
+	t->vnet = true;
+	t->port.caps = tap_offload(fd, true);
 	if (iface_get(sock, t->ifname, 0, &iface) == 0)
 		t->port.link = iface.link;
 	return 0;
@@ -194,6 +219,22 @@ static int tap_attach_home(struct tap *t, const struct port_spec *spec, bool *ma
 	return ret;
 }
 
+static struct tap *tap_new(const struct port_spec *spec, const struct port_host *host,
+			   struct error *err)
+{
+	struct tap *t = calloc(1, sizeof(*t));
+
+	if (!t) {
+		error_set(err, -ENOMEM, "%s: out of memory", spec->address);
+		return NULL;
+	}
+	t->port.ops = spec->ops;
+	t->port.host = host;
+	t->port.rx_fd = t->netns_fd = -1;
+	snprintf(t->port.name, sizeof(t->port.name), "%s", spec->name);
+	return t;
+}
+
 static int tap_open(const struct port_spec *spec, const struct link *link,
 		    const struct port_host *host, struct port **portp, struct error *err)
 {
@@ -203,12 +244,9 @@ static int tap_open(const struct port_spec *spec, const struct link *link,
 
 	if (port_spec_number(spec, "guest", 0))
 		return guest_open(spec, link, host, portp, err);
-	t = calloc(1, sizeof(*t));
+	t = tap_new(spec, host, err);
 	if (!t)
-		return error_set(err, -ENOMEM, "%s: out of memory", spec->address);
-	t->port.ops = &tap_ops;
-	t->port.host = host;
-	snprintf(t->port.name, sizeof(t->port.name), "%s", spec->name);
+		return -ENOMEM;
 	snprintf(t->ifname, sizeof(t->ifname), "%.15s", spec->address);
 	if (port_spec_text(spec, "netns"))
 		snprintf(t->netns, sizeof(t->netns), "%s", port_spec_text(spec, "netns"));
@@ -225,6 +263,41 @@ static int tap_open(const struct port_spec *spec, const struct link *link,
 	t->netns_fd = t->netns[0] ? netns_watch(t->netns) : -1;
 	if (t->netns_fd >= 0)
 		host->watch(host->ctx, &t->port, t->netns_fd, PORT_IN);
+	*portp = &t->port;
+	return 0;
+}
+
+/* A TAP that somebody else opened. */
+static int tap_open_fd(const struct port_spec *spec, const struct link *link,
+		       const struct port_host *host, struct port **portp, struct error *err)
+{
+	struct error why;
+	struct tap *t;
+	char *end;
+	unsigned long fd = strtoul(spec->address, &end, 10);
+	int ret;
+
+	(void)link;
+	if (!isdigit((unsigned char)spec->address[0]) || *end || fd < 3 || fd > INT_MAX)
+		return error_set(err, -EINVAL,
+				 "fd:%s: not the number of an inherited descriptor, 3 or higher",
+				 spec->address);
+	t = tap_new(spec, host, err);
+	if (!t)
+		return -ENOMEM;
+	ret = tun_take((int)fd, &t->vnet, t->ifname, &why);
+	if (ret) {
+		free(t);
+		return error_set(err, ret, "fd:%s: %s", spec->address, why.text);
+	}
+	t->port.rx_fd = (int)fd;
+	t->port.caps = tap_offload(t->port.rx_fd, t->vnet);
+	if (tap_query(t, &t->port.link))
+		t->port.link = somewhere;
+	log_notice("%s: the interface %s is the station behind this port%s%s", spec->name,
+		   t->ifname, t->vnet ? "" : "; without virtio headers (IFF_VNET_HDR) it is slow",
+		   t->port.link.up ? "" : "; the interface is down");
+	host->watch(host->ctx, &t->port, t->port.rx_fd, PORT_IN);
 	*portp = &t->port;
 	return 0;
 }
@@ -299,8 +372,7 @@ static void tap_link(struct port *port, const struct link *news)
 			tap_return(t);
 		break;
 	default: /* not allowed to look where it is now */
-		if (news->present)
-			tap_tell(t, news);
+		tap_tell(t, news->present ? news : &somewhere);
 		break;
 	}
 }
@@ -331,6 +403,19 @@ static bool take(const struct tap *t, struct batch *b, uint8_t *at, size_t len)
 	return !reason;
 }
 
+/* Reads a frame with its header, which is made up where the device has none. As read(). */
+static ssize_t read_frame(const struct tap *t, uint8_t *at)
+{
+	static const struct vnet_hdr none;
+	ssize_t len;
+
+	if (t->vnet)
+		return read(t->port.rx_fd, at, READ_MAX);
+	memcpy(at, &none, sizeof(none));
+	len = read(t->port.rx_fd, at + sizeof(none), READ_MAX - sizeof(none));
+	return len < 0 ? len : len + (ssize_t)sizeof(none);
+}
+
 static void tap_rx(struct port *port, unsigned queue, struct batch *b)
 {
 	struct tap *t = tap_of(port);
@@ -342,7 +427,7 @@ static void tap_rx(struct port *port, unsigned queue, struct batch *b)
 	if (port->rx_fd < 0)
 		return;
 	for (unsigned i = 0; i < BATCH_MAX && at < end; i++) {
-		ssize_t len = read(port->rx_fd, at + READ_PAD, READ_MAX);
+		ssize_t len = read_frame(t, at + READ_PAD);
 
 		if (len < 0 && errno != EINVAL) {
 			if (errno == EBADFD)
@@ -376,22 +461,27 @@ static enum drop refused(struct tap *t)
 
 static enum drop tap_write(struct tap *t, struct wire *w)
 {
+	unsigned first = t->vnet ? 0 : 1;
+
 	w->iov[0].iov_base = &w->vnet;
 	w->iov[0].iov_len = sizeof(w->vnet);
 	if (t->port.rx_fd < 0)
 		return DROP_DOWN;
-	return writev(t->port.rx_fd, w->iov, (int)w->n_iov) < 0 ? refused(t) : DROP_NONE;
+	if (writev(t->port.rx_fd, w->iov + first, (int)(w->n_iov - first)) < 0)
+		return refused(t);
+	return DROP_NONE;
 }
 
 /* As tap_write() for a frame in one piece, unchanged, with room for the header before it. */
 static enum drop tap_write_whole(struct tap *t, const struct frame *f)
 {
-	uint8_t *at = f->data - sizeof(f->vnet);
+	size_t header = t->vnet ? sizeof(f->vnet) : 0;
+	uint8_t *at = f->data - header;
 
 	if (t->port.rx_fd < 0)
 		return DROP_DOWN;
-	memcpy(at, &f->vnet, sizeof(f->vnet));
-	return write(t->port.rx_fd, at, sizeof(f->vnet) + f->len) < 0 ? refused(t) : DROP_NONE;
+	memcpy(at, &f->vnet, header);
+	return write(t->port.rx_fd, at, header + f->len) < 0 ? refused(t) : DROP_NONE;
 }
 
 static enum drop tap_send(struct tap *t, const struct txq_entry *e, struct port_stats *stats)
@@ -441,6 +531,22 @@ const struct port_ops tap_ops = {
 	.interface = true,
 	.options = tun_options,
 	.open = tap_open,
+	.close = tap_close,
+	.event = tap_event,
+	.link = tap_link,
+	.rx = tap_rx,
+	.tx = tap_tx,
+};
+
+static const struct port_option fd_options[] = { { .name = NULL } };
+
+const struct port_ops fd_ops = {
+	.kind = "fd",
+	.address = "N",
+	.help = "descriptor N, which the switch inherits or is handed by uswitchctl: a TAP that "
+		"somebody else opened; needs no privilege",
+	.options = fd_options,
+	.open = tap_open_fd,
 	.close = tap_close,
 	.event = tap_event,
 	.link = tap_link,

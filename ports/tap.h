@@ -6,7 +6,9 @@
  * surprising rule: the port lives as long as its descriptor, wherever the interface is; moved to
  * another namespace or renamed it goes on working, and news must then be looked for there
  * (tap_netns). Only deletion makes it missing; it attaches again when a free TAP of its name
- * appears, but never makes one by itself. The driver's table is `tap_ops` (kinds.h).
+ * appears, but never makes one by itself. A descriptor that somebody else opened (`fd`) is used the
+ * same way, but when its interface is deleted that is the end of it. The driver's tables are
+ * `tap_ops` and `fd_ops` (kinds.h).
  */
 #ifndef PORTS_TAP_H
 #define PORTS_TAP_H

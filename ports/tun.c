@@ -3,18 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ports/netns.h"
+#include "ports/owner.h"
 
 #define NOT_GIVEN UINT64_MAX
 
@@ -78,10 +77,19 @@ static int open_error(const char *name, int code, struct error *err)
 	return error_set(err, code, "%s: cannot open the TAP: %s", name, strerror(-code));
 }
 
+/* A device keeps what its last user set; a limit on writes costs the fast path. */
+static int set_up(int fd, bool vnet)
+{
+	int hdr_len = sizeof(struct vnet_hdr), sndbuf = INT_MAX;
+
+	if ((vnet && ioctl(fd, TUNSETVNETHDRSZ, &hdr_len)) || ioctl(fd, TUNSETSNDBUF, &sndbuf))
+		return -errno;
+	return 0;
+}
+
 int tun_open(int ns, const char *name, bool multi_queue, struct error *err)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int hdr_len = sizeof(struct vnet_hdr), sndbuf = INT_MAX;
 	int back, fd, ret = netns_enter(ns, &back);
 
 	if (ret)
@@ -94,33 +102,56 @@ int tun_open(int ns, const char *name, bool multi_queue, struct error *err)
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (multi_queue)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
-	/* A persistent device keeps what its last user set; a limit on writes costs the fast path.
-	 */
-	if (ioctl(fd, TUNSETIFF, &ifr) || ioctl(fd, TUNSETVNETHDRSZ, &hdr_len) ||
-	    ioctl(fd, TUNSETSNDBUF, &sndbuf)) {
-		ret = -errno;
+	if (ioctl(fd, TUNSETIFF, &ifr) || (ret = set_up(fd, true))) {
+		ret = ret ? ret : -errno;
 		close(fd);
 		return open_error(name, ret, err);
 	}
 	return fd;
 }
 
-static int find_user(const char *text, unsigned long *id)
+/*
+ * Whether the TAP @fd puts four bytes in front of each frame. TUNGETIFF says so by a bit that it
+ * also uses to say that there is no socket filter: so it is asked while there is one, that lets all
+ * pass.
+ */
+static bool has_prefix(int fd)
 {
-	struct passwd *pw = getpwnam(text);
-	char *end;
+	struct sock_filter pass = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	struct sock_fprog program = { 1, &pass };
+	struct ifreq ifr = { .ifr_flags = 0 };
+	bool prefix = ioctl(fd, TUNATTACHFILTER, &program) || ioctl(fd, TUNGETIFF, &ifr) ||
+		      !(ifr.ifr_flags & IFF_NO_PI);
 
-	*id = pw ? pw->pw_uid : strtoul(text, &end, 10);
-	return pw || (*text && !*end) ? 0 : -ENOENT;
+	ioctl(fd, TUNDETACHFILTER, &program);
+	return prefix;
 }
 
-static int find_group(const char *text, unsigned long *id)
+int tun_take(int fd, bool *vnet, char name[IF_NAMESIZE], struct error *err)
 {
-	struct group *gr = getgrnam(text);
-	char *end;
+	int held = fcntl(fd, F_GETFD), status = fcntl(fd, F_GETFL), ret;
+	struct ifreq ifr = { .ifr_flags = 0 };
 
-	*id = gr ? gr->gr_gid : strtoul(text, &end, 10);
-	return gr || (*text && !*end) ? 0 : -ENOENT;
+	if (held < 0 || status < 0)
+		return error_set(err, -EBADF, "there is no descriptor %d to inherit", fd);
+	if (held & FD_CLOEXEC)
+		return error_set(err, -EBUSY, "descriptor %d is the switch's own", fd);
+	if (ioctl(fd, TUNGETIFF, &ifr))
+		return error_set(err, -EINVAL, "descriptor %d is not that of a TAP%s", fd,
+				 errno == EBADFD ? ": it has no interface" : "");
+	if (!(ifr.ifr_flags & IFF_TAP))
+		return error_set(err, -EINVAL,
+				 "descriptor %d is a TUN device: it has no Ethernet frames", fd);
+	if (has_prefix(fd))
+		return error_set(err, -EINVAL,
+				 "descriptor %d is a TAP made without IFF_NO_PI, which is needed",
+				 fd);
+	*vnet = ifr.ifr_flags & IFF_VNET_HDR;
+	memcpy(name, ifr.ifr_name, IF_NAMESIZE);
+	ret = set_up(fd, *vnet);
+	if (!ret && (fcntl(fd, F_SETFL, status | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)))
+		ret = -errno;
+	return ret ? error_set(err, ret, "descriptor %d: %s", fd, strerror(-ret)) : 0;
 }
 
 int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, bool up,
@@ -129,19 +160,20 @@ int tun_configure(int fd, int sock, int ifindex, const struct port_spec *spec, b
 	const char *owner = port_spec_text(spec, "owner"), *group = port_spec_text(spec, "group");
 	uint64_t persist = port_spec_number(spec, "persist", NOT_GIVEN);
 	uint32_t mtu = (uint32_t)port_spec_number(spec, "mtu", 0);
-	unsigned long id;
+	uid_t uid;
+	gid_t gid;
 	int ret;
 
-	if (owner && find_user(owner, &id))
+	if (owner && owner_user(owner, &uid))
 		return error_set(err, -EINVAL, "%s: owner=%s: there is no such user", spec->address,
 				 owner);
-	if (owner && ioctl(fd, TUNSETOWNER, id))
+	if (owner && ioctl(fd, TUNSETOWNER, (unsigned long)uid))
 		return error_set(err, -errno, "%s: owner=%s: %s", spec->address, owner,
 				 strerror(errno));
-	if (group && find_group(group, &id))
+	if (group && owner_group(group, &gid))
 		return error_set(err, -EINVAL, "%s: group=%s: there is no such group",
 				 spec->address, group);
-	if (group && ioctl(fd, TUNSETGROUP, id))
+	if (group && ioctl(fd, TUNSETGROUP, (unsigned long)gid))
 		return error_set(err, -errno, "%s: group=%s: %s", spec->address, group,
 				 strerror(errno));
 	ret = mtu || up ? iface_set(sock, ifindex, mtu, up) : 0;

@@ -26,6 +26,15 @@ extern const struct port_option tun_options[];
 int tun_open(int ns, const char *name, bool multi_queue, struct error *err);
 
 /*
+ * Takes over the descriptor @fd, which the process inherited or was given: it must be that of a TAP
+ * that hands out whole frames, and not close-on-exec, as all that the switch opens itself are. It
+ * becomes so here, which marks it as taken; it stays the caller's until this succeeds. *@vnet
+ * becomes whether frames have virtio headers, @name what the interface is called. Returns 0, or
+ * -errno with a sentence in @err.
+ */
+int tun_take(int fd, bool *vnet, char name[IF_NAMESIZE], struct error *err);
+
+/*
  * Does what @spec asks of the TAP @fd, whose interface is @ifindex on @sock: owner, group, mtu,
  * persist; brings it up when @up. Options that are not given change nothing. Returns 0, or -errno
  * with a sentence in @err.

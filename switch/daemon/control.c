@@ -14,11 +14,13 @@
 
 #include "switch/daemon/daemon.h"
 #include "switch/daemon/loop.h"
+#include "switch/daemon/passed.h"
 #include "switch/daemon/request.h"
 #include "switch/daemon/socket.h"
 
 #define CLIENTS_MAX 16u
 #define LINE_MAX_BYTES 65536u
+#define READ_BYTES 4096
 #define HIGH_WATER (256u * 1024)
 #define LOW_WATER (64u * 1024)
 #define NEWS_WATER (192u * 1024) /* below it a monitor that lost events hears of new ones again */
@@ -33,7 +35,11 @@ static const struct timeval lost_delay = { .tv_usec = 100000 };
 struct client {
 	struct control *control;
 	struct client *next;
-	struct bufferevent *bev;
+	struct bufferevent
+		*bev; /* to write; reading is ours, as a descriptor may come with a line */
+	struct event *readable;
+	struct evbuffer *in;  /* what was read and is not done yet */
+	int fd;               /* the last descriptor that came, for the next line; -1 = none */
 	struct event *resume; /* goes on with the work in the next turn of the loop */
 	struct walk walk;     /* the answer being made, if walk.step */
 	unsigned news;        /* a monitor: what it hears of */
@@ -55,6 +61,21 @@ struct control {
 	struct names *names;
 };
 
+/* Frees @c, which may be half made, and closes its connection. */
+static void client_close(struct client *c)
+{
+	if (c->readable)
+		event_free(c->readable);
+	if (c->resume)
+		event_free(c->resume);
+	if (c->in)
+		evbuffer_free(c->in);
+	if (c->bev)
+		bufferevent_free(c->bev);
+	passed_end(c->fd);
+	free(c);
+}
+
 static void client_free(struct client *c)
 {
 	struct control *control = c->control;
@@ -67,9 +88,7 @@ static void client_free(struct client *c)
 	if (c->stop)
 		daemon_stop(control->daemon);
 	walk_fini(&c->walk);
-	event_free(c->resume);
-	bufferevent_free(c->bev);
-	free(c);
+	client_close(c);
 }
 
 static size_t waiting(const struct client *c)
@@ -100,8 +119,10 @@ static void step_walk(struct client *c)
 static void do_line(struct client *c, char *line, size_t len)
 {
 	struct text out = { 0 };
+	int fd = c->fd;
 
-	switch (request_run(c->control->daemon, line, len, &out, &c->walk, &c->news)) {
+	c->fd = -1;
+	switch (request_run(c->control->daemon, line, len, fd, &out, &c->walk, &c->news)) {
 	case REQUEST_DONE:
 	case REQUEST_WALK:
 		break;
@@ -118,12 +139,11 @@ static void do_line(struct client *c, char *line, size_t len)
 
 static void refuse_line(struct client *c)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct text out = { 0 };
 
 	request_refuse(&out, -E2BIG, "the line is longer than 65536 bytes");
-	bufferevent_disable(c->bev, EV_READ);
-	evbuffer_drain(in, evbuffer_get_length(in));
+	event_del(c->readable);
+	evbuffer_drain(c->in, evbuffer_get_length(c->in));
 	c->closing = true;
 	send_text(c, &out);
 }
@@ -131,9 +151,8 @@ static void refuse_line(struct client *c)
 /* Takes one line of input, if there is one. Returns whether there was. */
 static bool take_line(struct client *c)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
-	struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF);
-	size_t len = end.pos >= 0 ? (size_t)end.pos : evbuffer_get_length(in);
+	struct evbuffer_ptr end = evbuffer_search_eol(c->in, NULL, NULL, EVBUFFER_EOL_LF);
+	size_t len = end.pos >= 0 ? (size_t)end.pos : evbuffer_get_length(c->in);
 	char *line;
 
 	if (len > LINE_MAX_BYTES) {
@@ -142,12 +161,14 @@ static bool take_line(struct client *c)
 	}
 	if (end.pos < 0)
 		return false;
-	line = evbuffer_readln(in, &len,
-			       EVBUFFER_EOL_LF); /* one byte more than the line: its NUL */
+	/* One byte more than the line: its NUL. */
+	line = evbuffer_readln(c->in, &len, EVBUFFER_EOL_LF);
 	if (!line) {
 		c->closing = true;
 		return false;
 	}
+	if (!c->eof)
+		event_add(c->readable, NULL);
 	do_line(c, line, len);
 	free(line);
 	return true;
@@ -208,15 +229,36 @@ static void on_resume(int fd, short what, void *arg)
 	client_work(arg);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+/* It sends no more. */
+static void client_eof(struct client *c)
 {
-	struct client *c = arg;
-
-	if (c->news) /* a monitor has nothing to say */
-		evbuffer_drain(bufferevent_get_input(bev),
-			       evbuffer_get_length(bufferevent_get_input(bev)));
+	event_del(c->readable);
+	c->eof = true;
+	if (c->news)
+		client_free(c);
 	else if (!evtimer_pending(c->resume, NULL))
 		client_work(c);
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	struct client *c = arg;
+	char bytes[READ_BYTES];
+	ssize_t len = passed_recv(fd, bytes, sizeof(bytes), &c->fd);
+
+	(void)what;
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len < 0 || (len && !c->news && evbuffer_add(c->in, bytes, (size_t)len))) {
+		client_free(c);
+	} else if (!len) {
+		client_eof(c);
+	} else if (!c->news) { /* a monitor has nothing to say */
+		if (evbuffer_get_length(c->in) > LINE_MAX_BYTES)
+			event_del(c->readable); /* enough to do */
+		if (!evtimer_pending(c->resume, NULL))
+			client_work(c);
+	}
 }
 
 static void on_written(struct bufferevent *bev, void *arg)
@@ -227,18 +269,9 @@ static void on_written(struct bufferevent *bev, void *arg)
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
-	struct client *c = arg;
-
 	(void)bev;
-	if (what & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
-		client_free(c);
-		return;
-	}
-	c->eof = true;
-	if (c->news)
-		client_free(c);
-	else if (!evtimer_pending(c->resume, NULL))
-		client_work(c);
+	(void)what;
+	client_free(arg);
 }
 
 /* Tells a client that there is no place for it. */
@@ -267,26 +300,24 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		return;
 	}
 	c->control = control;
+	c->fd = -1;
 	c->resume = evtimer_new(base, on_resume, c);
+	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->in = evbuffer_new();
 	c->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!c->resume || !c->bev) {
-		if (c->resume)
-			event_free(c->resume);
-		if (c->bev)
-			bufferevent_free(c->bev);
-		else
+	if (!c->resume || !c->readable || !c->in || !c->bev || event_add(c->readable, NULL)) {
+		if (!c->bev)
 			close(fd);
-		free(c);
+		client_close(c);
 		return;
 	}
 	c->next = control->clients;
 	control->clients = c;
 	control->n_clients++;
-	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES + 1);
+	bufferevent_setcb(c->bev, NULL, on_written, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_WRITE, LOW_WATER, 0);
 	bufferevent_set_timeouts(c->bev, NULL, &stuck_time);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	bufferevent_enable(c->bev, EV_WRITE);
 }
 
 /* No descriptor is left for a new client: try again later, without spinning. */

@@ -108,15 +108,21 @@ static void log_link(struct slot *s, const struct link *link)
 					 : "the interface is down";
 	uint64_t now = loop_now(s->ports->loop);
 
+	if (!link->present && s->interface && !s->named)
+		snprintf(s->note, sizeof(s->note), "the interface of descriptor %.15s was deleted",
+			 s->spec.address);
 	if (link->present == s->present && link->present)
 		log_rated(&s->rate[LOG_LINK], now, LOG_LEVEL_INFO, "%s: %s", s->wp.port->name,
 			  what);
 	else if (link->present)
 		log_rated(&s->rate[LOG_BACK], now, LOG_LEVEL_NOTICE, "%s: back, %s",
 			  s->wp.port->name, what);
-	else
+	else if (s->named)
 		log_rated(&s->rate[LOG_GONE], now, LOG_LEVEL_NOTICE,
 			  "%s: missing, waits for its interface", s->wp.port->name);
+	else
+		log_rated(&s->rate[LOG_GONE], now, LOG_LEVEL_NOTICE, "%s: missing, %s",
+			  s->wp.port->name, s->note);
 	s->present = link->present;
 }
 
@@ -184,7 +190,7 @@ static int find_nsid(struct slot *s)
 {
 	int fd, nsid;
 
-	if (s->wp.port->ops != &tap_ops)
+	if (s->wp.port->ops != &tap_ops && s->wp.port->ops != &fd_ops)
 		return s->home;
 	fd = tap_netns(s->wp.port);
 	if (fd < 0)
@@ -201,10 +207,11 @@ static int find_link(struct slot *s, struct rtnl_link *l)
 	struct rtnl *rtnl = s->ports->rtnl;
 	int ifindex = s->wp.port->link.ifindex, ret = -ENODEV;
 
+	*l = (struct rtnl_link){ .name = "" };
 	s->nsid = find_nsid(s);
 	if (ifindex)
 		ret = rtnl_get(rtnl, s->nsid, ifindex, NULL, l);
-	if (ret == -ENODEV)
+	if (ret == -ENODEV && s->named)
 		ret = rtnl_get(rtnl, s->home, 0, s->spec.address, l);
 	return ret == -EINVAL ? -ENODEV : ret;
 }
@@ -219,6 +226,8 @@ static void explain(struct slot *s, int found, bool held)
 			  : held ? "the TAP %.15s is held by another process"
 				 : "%.15s cannot be attached to now, the log says why";
 
+	if (!s->named) /* log_link() has said it */
+		return;
 	s->note[0] = '\0';
 	s->retry = false;
 	if (!s->wp.port->link.present)
@@ -263,7 +272,7 @@ static void take_news(void *arg, const struct rtnl_news *news)
 
 	FOREACH_SLOT(s, ports) {
 		bool mine = news->nsid == s->nsid && s->wp.port->link.ifindex == news->ifindex;
-		bool wanted = news->nsid == s->home && !s->wp.port->link.present &&
+		bool wanted = s->named && news->nsid == s->home && !s->wp.port->link.present &&
 			      !strcmp(news->name, s->spec.address);
 
 		if (!s->interface || !(mine || wanted || news->lost))
@@ -362,8 +371,10 @@ static int resolve(struct ports *ports, struct slot *s, struct rtnl_link *l, str
 	struct error why;
 	int ret;
 
-	s->interface = !spec->ops || spec->ops->interface;
-	if (!s->interface)
+	s->named = !spec->ops || spec->ops->interface;
+	s->interface = s->named || spec->ops == &fd_ops;
+	s->home = s->nsid = RTNL_OWN;
+	if (!s->named)
 		return 0;
 	ret = find_home(ports, spec, &s->home, err);
 	if (ret)

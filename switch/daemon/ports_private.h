@@ -45,7 +45,8 @@ struct slot {
 	bool over;          /* nobody came back in time: the port is to be deleted */
 	uint64_t left_ms;   /* when it disconnected */
 	struct port vacant; /* in place of the driver after that */
-	bool interface;     /* it has one, whose news are followed */
+	bool interface;     /* it has one, whose news are followed, */
+	bool named;         /* and which is found by its name */
 	int home;           /* nsid where its interface is looked for */
 	int nsid;           /* nsid where it is now */
 	bool present;       /* as last logged */

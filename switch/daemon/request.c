@@ -1,33 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "switch/daemon/request.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fdb/mac.h"
-#include "switch/command.h"
 #include "switch/daemon/control.h"
 #include "switch/daemon/daemon.h"
 #include "switch/daemon/drift.h"
-#include "switch/daemon/loop.h"
+#include "switch/daemon/passed.h"
+#include "switch/daemon/request_private.h"
 #include "switch/words.h"
 
-#define STATUS_NOT_FOUND 254 /* as `bridge fdb get` */
 #define TRACE_BYTES 8192
-
-/* One line on its way. */
-struct request {
-	struct daemon *daemon;
-	struct command command;
-	struct show how;
-	struct text *out;
-	struct walk *walk;
-	unsigned news;
-	int status; /* exit status of a refusal, 0 = the usual one */
-	enum request_next next;
-};
 
 static void refuse(struct text *out, int code, const char *sentence, int status)
 {
@@ -52,8 +36,7 @@ static int no_memory(struct error *err)
 	return error_set(err, -ENOMEM, "Cannot allocate memory");
 }
 
-/* Answers with @result, laid out as @show says. */
-static void answer(struct request *r, const char *show, json_t *result)
+void request_answer(struct request *r, const char *show, json_t *result)
 {
 	text_str(r->out, "{\"ok\":true,\"show\":\"");
 	text_str(r->out, show);
@@ -62,13 +45,12 @@ static void answer(struct request *r, const char *show, json_t *result)
 	text_str(r->out, "}\n");
 }
 
-static void answer_ok(struct request *r)
+void request_answer_ok(struct request *r)
 {
 	text_str(r->out, "{\"ok\":true}\n");
 }
 
-/* Edits a copy of the configuration with @cmd and applies the whole of it. */
-static int configure(struct request *r, const struct command *cmd, struct error *err)
+int request_configure(struct request *r, const struct command *cmd, struct error *err)
 {
 	struct model next, actual;
 	int ret;
@@ -89,11 +71,20 @@ static int configure(struct request *r, const struct command *cmd, struct error 
 
 static int run_configure(struct request *r, struct error *err)
 {
-	int ret = configure(r, &r->command, err);
+	int ret = request_configure(r, &r->command, err);
 
 	if (!ret)
-		answer_ok(r);
+		request_answer_ok(r);
 	return ret;
+}
+
+/* A descriptor may have come with the command: the port is then made of that. */
+static int run_link_add(struct request *r, struct error *err)
+{
+	char spec[PASSED_SPEC_MAX];
+	int ret = passed_spec(&r->command.spec, r->fd, spec, err);
+
+	return ret ? ret : run_configure(r, err);
 }
 
 /* The port of a guest is no configuration either: the backend deletes it. */
@@ -109,7 +100,7 @@ static int run_link_del(struct request *r, struct error *err)
 	memcpy(verb.dev, r->command.dev, sizeof(verb.dev));
 	ret = b->ops->apply(b->ctx, &verb, err);
 	if (!ret)
-		answer_ok(r);
+		request_answer_ok(r);
 	return ret;
 }
 
@@ -126,19 +117,18 @@ static int run_link_set(struct request *r, struct error *err)
 
 	rest.set &= ~(1u << PORT_STATE);
 	if (!ret && (rest.set || p->host))
-		ret = configure(r, &rest, err);
+		ret = request_configure(r, &rest, err);
 	if (!ret && r->command.set >> PORT_STATE & 1) {
 		memcpy(verb.dev, r->command.dev, sizeof(verb.dev));
 		ret = b->ops->apply(b->ctx, &verb, err);
 	}
 	if (!ret)
-		answer_ok(r);
+		request_answer_ok(r);
 	return ret;
 }
 
-/* Finds the port that `dev` means and its number. */
-static int bind_port(struct request *r, struct model_port **port, uint16_t *number,
-		     struct error *err)
+int request_bind_port(struct request *r, struct model_port **port, uint16_t *number,
+		      struct error *err)
 {
 	struct daemon *d = r->daemon;
 	int ret = command_bind(&r->command, &d->wanted, port, err);
@@ -152,12 +142,7 @@ static int bind_port(struct request *r, struct model_port **port, uint16_t *numb
 		       : error_set(err, -ENODEV, "Cannot find device \"%s\"", (*port)->name);
 }
 
-/*
- * As bind_port(), for commands that only look: also the port of a guest, which is no part of the
- * configuration.
- */
-static int bind_any(struct request *r, struct model_port **port, uint16_t *number,
-		    struct error *err)
+int request_bind(struct request *r, struct model_port **port, uint16_t *number, struct error *err)
 {
 	struct daemon *d = r->daemon;
 	const char *dev = r->command.dev;
@@ -166,174 +151,7 @@ static int bind_any(struct request *r, struct model_port **port, uint16_t *numbe
 	*number = PORT_NONE;
 	if (dev[0] && !model_port(&d->wanted, dev))
 		*number = names_find(control_names(d->control), &d->backend, dev);
-	return *number != PORT_NONE ? 0 : bind_port(r, port, number, err);
-}
-
-/* As NLM_F_EXCL: an entry of any kind, also a learned one, is in the way of `fdb add`. */
-static int check_new(const struct request *r, const struct model_port *p, struct error *err)
-{
-	const struct command *cmd = &r->command;
-	const struct backend *b = &r->daemon->backend;
-	struct names *names = control_names(r->daemon->control);
-	struct fdb_entry e;
-	char mac[MAC_STRLEN];
-
-	for (uint16_t vid = 0; vid <= VLAN_VID_MAX; vid++) {
-		bool meant = cmd->given & GIVEN_VLAN ? vid == cmd->vid_first
-						     : !vid || model_vlan_has(p, vid);
-
-		if (meant && !b->ops->fdb_get(b->ctx, cmd->mac, vid, &e))
-			return error_set(err, -EEXIST,
-					 "File exists: %s is behind %s already (see fdb replace)",
-					 mac_print(cmd->mac, mac), names_get(names, b, e.port));
-	}
-	return 0;
-}
-
-static int run_fdb_add(struct request *r, struct error *err)
-{
-	static const enum fdb_mode modes[] = { FDB_MODE_ADD, FDB_MODE_APPEND, FDB_MODE_REPLACE };
-	const struct command *cmd = &r->command;
-	const struct backend *b = &r->daemon->backend;
-	struct fdb_entry e = { .mac = cmd->mac,
-			       .vid = cmd->vid_first,
-			       .flags = command_fdb_flags(cmd) };
-	struct model_port *p;
-	int ret = bind_port(r, &p, &e.port, err);
-
-	if (!ret && cmd->vid_first && !model_vlan_has(p, cmd->vid_first))
-		ret = error_set(err, -EINVAL, "VLAN %u is not configured on %s", cmd->vid_first,
-				p->name);
-	if (!ret && p->host && !(e.flags & FDB_LOCAL))
-		ret = error_set(err, -EINVAL, "the host port %s can only have local entries",
-				p->name);
-	if (!ret && cmd->op == COMMAND_FDB_ADD)
-		ret = check_new(r, p, err);
-	if (!ret && command_is_config(cmd))
-		ret = configure(r, cmd, err);
-	else if (!ret)
-		ret = b->ops->fdb_add(b->ctx, &e, !(cmd->given & GIVEN_VLAN),
-				      modes[cmd->op - COMMAND_FDB_ADD], err);
-	if (!ret)
-		answer_ok(r);
-	return ret;
-}
-
-/* What is configured leaves the configuration, what was learned the table alone. */
-static int run_fdb_del(struct request *r, struct error *err)
-{
-	const struct command *cmd = &r->command;
-	const struct backend *b = &r->daemon->backend;
-	struct model_port *p;
-	uint16_t port;
-	int ret = bind_port(r, &p, &port, err), live;
-
-	if (ret)
-		return ret;
-	ret = configure(r, cmd, err);
-	if (ret && ret != -ENOENT)
-		return ret;
-	live = b->ops->fdb_del(b->ctx, cmd->mac, cmd->vid_first, port, !(cmd->given & GIVEN_VLAN),
-			       NULL);
-	if (ret && live)
-		return ret;
-	answer_ok(r);
-	return 0;
-}
-
-/* What the words for a kind select. */
-static void match_kind(const struct command *cmd, struct fdb_match *match)
-{
-	if (cmd->given & (GIVEN_STATIC | GIVEN_DYNAMIC))
-		match->flags_mask |= FDB_LOCAL | FDB_STATIC;
-	if (cmd->given & GIVEN_STATIC)
-		match->flags_want |= FDB_STATIC;
-	if (cmd->given & GIVEN_LOCAL) {
-		match->flags_mask |= FDB_LOCAL;
-		match->flags_want |= FDB_LOCAL;
-	}
-	if (cmd->given & GIVEN_STICKY) {
-		match->flags_mask |= FDB_STICKY;
-		match->flags_want |= FDB_STICKY;
-	}
-	if (cmd->given & GIVEN_EXT_LEARN) {
-		match->flags_mask |= FDB_EXT_LEARN;
-		match->flags_want |= FDB_EXT_LEARN;
-	}
-}
-
-static int run_fdb_flush(struct request *r, struct error *err)
-{
-	struct daemon *d = r->daemon;
-	const struct command *cmd = &r->command;
-	struct fdb_match match = { .vid = cmd->given & GIVEN_VLAN ? cmd->vid_first : FDB_ANY_VID };
-	struct model_port *p;
-	int ret = bind_any(r, &p, &match.port, err);
-
-	if (ret)
-		return ret;
-	if (p && p->host)
-		match.port = PORT_NONE; /* the bridge device: every port */
-	if (cmd->given & GIVEN_BRPORT) {
-		match.port = names_find(control_names(d->control), &d->backend, cmd->br);
-		if (match.port == PORT_NONE)
-			return error_set(err, -ENODEV, "Cannot find bridge port device \"%s\"",
-					 cmd->br);
-	}
-	match_kind(cmd, &match);
-	ret = d->backend.ops->fdb_flush(d->backend.ctx, &match, err);
-	if (ret)
-		return ret;
-	drift_forget(d);
-	answer_ok(r);
-	return 0;
-}
-
-static int run_fdb_show(struct request *r, struct error *err)
-{
-	struct walk *w = r->walk;
-	struct model_port *p;
-	int ret = bind_any(r, &p, &w->match.port, err);
-
-	if (ret)
-		return ret;
-	names_read(control_names(r->daemon->control), &r->daemon->backend);
-	w->match.vid = r->command.given & GIVEN_VLAN ? r->command.vid_first : FDB_ANY_VID;
-	match_kind(&r->command, &w->match);
-	walk_fdb(w, r->out);
-	r->next = REQUEST_WALK;
-	return 0;
-}
-
-/* Without `vlan` any VLAN's entry will do. */
-static int run_fdb_get(struct request *r, struct error *err)
-{
-	struct daemon *d = r->daemon;
-	const struct command *cmd = &r->command;
-	uint16_t first = cmd->vid_first, last = cmd->given & GIVEN_VLAN ? first : VLAN_VID_MAX,
-		 port;
-	struct model_port *p;
-	struct fdb_entry e;
-	json_t *found = json_array();
-	int ret = bind_any(r, &p, &port, err);
-
-	for (uint16_t vid = first; !ret && vid <= last; vid++)
-		if (!d->backend.ops->fdb_get(d->backend.ctx, cmd->mac, vid, &e) &&
-		    (port == PORT_NONE || e.port == port))
-			json_array_append_new(
-				found,
-				show_fdb(&e,
-					 names_get(control_names(d->control), &d->backend, e.port),
-					 d->options.name, r->how.stats, loop_now(d->loop)));
-	if (!ret && json_array_size(found)) {
-		answer(r, "fdb", found);
-		return 0;
-	}
-	json_decref(found);
-	if (ret)
-		return ret;
-	r->status = STATUS_NOT_FOUND;
-	return error_set(err, -ENOENT, "Error: Fdb entry not found.");
+	return *number != PORT_NONE ? 0 : request_bind_port(r, port, number, err);
 }
 
 /* Which ports a walk looks at: the one of `dev` or all. */
@@ -342,7 +160,7 @@ static int walk_ports(struct request *r, struct error *err)
 	struct walk *w = r->walk;
 	struct model_port *p;
 	uint16_t port;
-	int ret = bind_any(r, &p, &port, err);
+	int ret = request_bind(r, &p, &port, err);
 
 	w->port = port != PORT_NONE ? port : 0;
 	w->port_last = port != PORT_NONE ? port : PORT_MAX - 1;
@@ -389,7 +207,7 @@ static int run_show(struct request *r, struct error *err)
 	model_init(&actual, d->options.name);
 	ret = d->backend.ops->read(d->backend.ctx, &actual, err);
 	if (!ret)
-		answer(r, "switch", show_settings(d, &actual));
+		request_answer(r, "switch", show_settings(d, &actual));
 	model_fini(&actual);
 	return ret;
 }
@@ -423,7 +241,7 @@ static int run_trace(struct request *r, struct error *err)
 	struct model_port *p;
 	json_t *lines;
 	uint16_t port;
-	int ret = bind_any(r, &p, &port, err);
+	int ret = request_bind(r, &p, &port, err);
 
 	if (ret)
 		return ret;
@@ -439,7 +257,7 @@ static int run_trace(struct request *r, struct error *err)
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
 			json_array_append_new(lines, text_string(line));
-	answer(r, "trace", lines);
+	request_answer(r, "trace", lines);
 	return 0;
 }
 
@@ -464,14 +282,14 @@ static int run_reload(struct request *r, struct error *err)
 	int ret = daemon_reload(r->daemon, err);
 
 	if (!ret)
-		answer_ok(r);
+		request_answer_ok(r);
 	return ret;
 }
 
 static int run_stop(struct request *r, struct error *err)
 {
 	(void)err;
-	answer_ok(r);
+	request_answer_ok(r);
 	r->next = REQUEST_STOP;
 	return 0;
 }
@@ -484,23 +302,23 @@ static int run_plan(struct request *r, struct error *err)
 
 	if (!plan)
 		return -EINVAL;
-	answer(r, "plan", plan);
+	request_answer(r, "plan", plan);
 	return 0;
 }
 
 static int run_version(struct request *r, struct error *err)
 {
 	(void)err;
-	answer(r, "version",
-	       json_pack("{s:s,s:s}", "ifname", r->daemon->options.name, "version",
-			 USWITCH_VERSION));
+	request_answer(r, "version",
+		       json_pack("{s:s,s:s}", "ifname", r->daemon->options.name, "version",
+				 USWITCH_VERSION));
 	return 0;
 }
 
 static int run_nothing(struct request *r, struct error *err)
 {
 	(void)err;
-	answer_ok(r);
+	request_answer_ok(r);
 	return 0;
 }
 
@@ -509,17 +327,17 @@ static int (*const run[])(struct request *r, struct error *err) = {
 	[COMMAND_SHOW] = run_show,
 	[COMMAND_SHOW_CONFIG] = run_show_config,
 	[COMMAND_SET] = run_configure,
-	[COMMAND_LINK_ADD] = run_configure,
+	[COMMAND_LINK_ADD] = run_link_add,
 	[COMMAND_LINK_DEL] = run_link_del,
 	[COMMAND_LINK_SET] = run_link_set,
 	[COMMAND_LINK_SHOW] = run_link_show,
-	[COMMAND_FDB_ADD] = run_fdb_add,
-	[COMMAND_FDB_APPEND] = run_fdb_add,
-	[COMMAND_FDB_REPLACE] = run_fdb_add,
-	[COMMAND_FDB_DEL] = run_fdb_del,
-	[COMMAND_FDB_SHOW] = run_fdb_show,
-	[COMMAND_FDB_GET] = run_fdb_get,
-	[COMMAND_FDB_FLUSH] = run_fdb_flush,
+	[COMMAND_FDB_ADD] = request_fdb_add,
+	[COMMAND_FDB_APPEND] = request_fdb_add,
+	[COMMAND_FDB_REPLACE] = request_fdb_add,
+	[COMMAND_FDB_DEL] = request_fdb_del,
+	[COMMAND_FDB_SHOW] = request_fdb_show,
+	[COMMAND_FDB_GET] = request_fdb_get,
+	[COMMAND_FDB_FLUSH] = request_fdb_flush,
 	[COMMAND_VLAN_ADD] = run_configure,
 	[COMMAND_VLAN_DEL] = run_configure,
 	[COMMAND_VLAN_SET] = run_configure,
@@ -563,10 +381,10 @@ static int take_options(struct request *r, const struct words *words, struct err
 	return (int)i;
 }
 
-enum request_next request_run(struct daemon *d, char *line, size_t len, struct text *out,
+enum request_next request_run(struct daemon *d, char *line, size_t len, int fd, struct text *out,
 			      struct walk *walk, unsigned *news)
 {
-	struct request r = { .daemon = d, .out = out, .walk = walk };
+	struct request r = { .daemon = d, .fd = fd, .out = out, .walk = walk };
 	size_t before = out->len;
 	struct words words;
 	struct error err = { "" };
@@ -580,6 +398,7 @@ enum request_next request_run(struct daemon *d, char *line, size_t len, struct t
 	walk->how = r.how;
 	if (!ret)
 		ret = run[r.command.op](&r, &err);
+	passed_end(fd);
 	*news = r.news;
 	if (!ret)
 		return r.next;

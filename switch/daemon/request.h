@@ -24,10 +24,11 @@ enum request_next {
 };
 
 /*
- * Does the @len bytes at @line, which is changed and has room for one more. Appends the answer, or
- * its beginning, to @out. @walk is zeroed before.
+ * Does the @len bytes at @line, which is changed and has room for one more. @fd, the descriptor
+ * that came with it or -1, is taken over or closed. Appends the answer, or its beginning, to @out.
+ * @walk is zeroed before.
  */
-enum request_next request_run(struct daemon *d, char *line, size_t len, struct text *out,
+enum request_next request_run(struct daemon *d, char *line, size_t len, int fd, struct text *out,
 			      struct walk *walk, unsigned *news);
 
 /* Appends the answer for a line that was refused for @code (-errno) with @sentence. */

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "switch/daemon/socket.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "ports/owner.h"
 
 #define LOCK_PATH_MAX 128
 #define BACKLOG 64
@@ -131,21 +130,6 @@ static int clear_path(const char *path, struct error *err)
 	return unlink(path) ? cannot(path, err) : 0;
 }
 
-static int find_group(const char *group, gid_t *gid, struct error *err)
-{
-	const struct group *entry = getgrnam(group);
-	char *end;
-
-	if (entry) {
-		*gid = entry->gr_gid;
-		return 0;
-	}
-	*gid = (gid_t)strtoul(group, &end, 10);
-	if (!isdigit((unsigned char)group[0]) || *end)
-		return error_set(err, -EINVAL, "-G %.64s: there is no such group", group);
-	return 0;
-}
-
 static int bind_path(struct control_socket *s, const char *path, struct error *err)
 {
 	struct sockaddr_un un = address(path);
@@ -170,8 +154,8 @@ int control_socket_open(struct control_socket *s, const char *path, const char *
 		return error_set(err, -ENAMETOOLONG,
 				 "control socket %.40s...: longer than %zu bytes", path,
 				 sizeof(s->path) - 1);
-	if (group && find_group(group, &gid, err))
-		return -EINVAL;
+	if (group && owner_group(group, &gid))
+		return error_set(err, -EINVAL, "-G %.64s: there is no such group", group);
 	ret = take_lock(s, path, err);
 	if (!ret)
 		ret = clear_path(path, err);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "switch/command.h"
+#include "switch/words.h"
 #include "tools/uswitchctl/ctl.h"
 
 #define HEAD_MAX 256
@@ -15,8 +18,45 @@ static int lost_switch(const char *where)
 	return STATUS_REFUSED;
 }
 
-/* Sends @line with the options that change what the switch answers. */
-static int send_line(const struct ctl *ctl, const char *line)
+/* Returns N of `link add fd:N`, whose descriptor goes with the line; -1 for anything else. */
+static int passed_fd(const char *line)
+{
+	char *copy = strdup(line);
+	struct words words;
+	struct command cmd = { .spec = NULL };
+	int fd = -1;
+
+	if (copy && !words_split(copy, strlen(copy), &words, NULL) &&
+	    !command_parse(words.n, words.word, &cmd, NULL) && cmd.op == COMMAND_LINK_ADD)
+		sscanf(cmd.spec, "fd:%9d", &fd);
+	free(copy);
+	return fd;
+}
+
+/* Sends the @len bytes at @text, and the descriptor @fd with them unless that is -1. */
+static ssize_t send_with(int sock, char *text, size_t len, int fd)
+{
+	union {
+		struct cmsghdr h;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = "" };
+	struct iovec iov = { text, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.h = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.h), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL);
+}
+
+/*
+ * Sends @line with the options that change what the switch answers, and with the descriptor @fd
+ * unless that is -1.
+ */
+static int send_line(const struct ctl *ctl, const char *line, int fd)
 {
 	char *text;
 	int len = asprintf(&text, "%s%s%s%s\n", ctl->stats ? "-stats " : "",
@@ -27,7 +67,7 @@ static int send_line(const struct ctl *ctl, const char *line)
 	if (len < 0)
 		return -ENOMEM;
 	for (int at = 0; at < len && sent >= 0; at += (int)sent)
-		sent = send(ctl->fd, text + at, (size_t)(len - at), MSG_NOSIGNAL);
+		sent = send_with(ctl->fd, text + at, (size_t)(len - at), at ? -1 : fd);
 	free(text);
 	return sent < 0 ? -errno : 0;
 }
@@ -207,10 +247,15 @@ static void find_show(const char *head, char *show, size_t size)
 int ctl_command(struct ctl *ctl, const char *line, const char *where)
 {
 	char head[HEAD_MAX], show[32];
+	int fd = passed_fd(line);
 	bool result;
 
+	if (fd >= 0 && fcntl(fd, F_GETFD) != 0) { /* our own are close-on-exec */
+		fprintf(stderr, "%sthere is no descriptor %d to hand over\n", where, fd);
+		return STATUS_REFUSED;
+	}
 	/* a switch that turns a client away says so before it closes */
-	send_line(ctl, line);
+	send_line(ctl, line, fd);
 	if (!read_head(ctl->in, head, &result))
 		return lost_switch(where);
 	if (!strncmp(head, "{\"ok\":false", 11))
