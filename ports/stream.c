@@ -21,7 +21,7 @@
 #include "ports/stage.h"
 
 #define PREFIX 4u
-#define IN_BYTES (128u * 1024u)
+#define IN_BYTES (256u * 1024u)
 #define SOCKET_BYTES (1024 * 1024) /* wanted between us and a local peer, each way */
 #define WAIT_MIN_MS 100u
 #define WAIT_MAX_MS 5000u
