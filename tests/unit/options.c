@@ -22,7 +22,7 @@ static char *argv[24]; /* options point into the words */
 
 static void forget_words(void)
 {
-	for (unsigned i = 1; i < 16; i++) {
+	for (unsigned i = 1; i < sizeof(argv) / sizeof(argv[0]); i++) {
 		free(argv[i]);
 		argv[i] = NULL;
 	}
