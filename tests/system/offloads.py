@@ -343,6 +343,21 @@ class Dgram(Port):
                 return
 
 
+class Vde(Dgram):
+    """What is set at the port whose directory it is goes for its guests, too."""
+
+    def open(self):
+        self.add("vde:" + self.path)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        mine = self.path + "/.%05d-00000" % os.getpid()
+        self.socket.bind(mine)
+        self.control = socket.socket(socket.AF_UNIX)
+        self.control.connect(self.path + "/ctl")
+        self.control.sendall(struct.pack("=IIIH108s", 0xFEEDFACE, 3, 0, socket.AF_UNIX, mine.encode()) + b"test")
+        self.socket.connect(self.control.recv(110)[2:].split(b"\0")[0].decode())
+        self.socket.setblocking(False)
+
+
 class Vhost(Port):
     headers = own_headers = True
     features = VHOST_OFFLOADS
@@ -424,6 +439,7 @@ PORTS = {
     "packet": Packet,
     "stream": Stream,
     "dgram": Dgram,
+    "vde": Vde,
     "vhost-user": Vhost,
     "vhost-plain": VhostPlain,
     "pcap": Pcap,
