@@ -76,6 +76,15 @@ int guest_open(const struct port_spec *spec, const struct link *link, const stru
 	return 0;
 }
 
+bool guest_own(struct port *port, bool own)
+{
+	struct packet *p = (struct packet *)port;
+	bool was = p->remove_tap;
+
+	p->remove_tap = own;
+	return was;
+}
+
 const struct port_ops guest_ops = {
 	.kind = "tap",
 	.address = "NAME",

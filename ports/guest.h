@@ -20,6 +20,11 @@ int guest_open(const struct port_spec *spec, const struct link *link, const stru
 	       struct port **portp, struct error *err);
 
 /*
+ * Has the TAP of @port go with it, or not (@own). Returns whether it would have gone.
+ */
+bool guest_own(struct port *port, bool own);
+
+/*
  * Makes the TAP of @spec in namespace @ns (-1 = here, where @sock is, too), persistent and up,
  * unless there is one. *@made says whether. Returns 0, or -errno with a sentence in @err.
  */

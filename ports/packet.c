@@ -180,7 +180,7 @@ static int check_iface(const struct packet *p, const struct iface *iface, struct
 			err, -EINVAL,
 			"%s is not an Ethernet interface (its type is %u), so it cannot be a port",
 			iface->name, iface->type);
-	if (!iface->master)
+	if (!iface->master || iface->master == p->port.host->leaving)
 		return 0;
 	if (find(p, NULL, iface->master, &master))
 		snprintf(master.name, sizeof(master.name), "a bridge");

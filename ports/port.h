@@ -58,6 +58,7 @@ struct port_host { /* what a driver may ask of whoever runs it */
 	 * yourself (port_discard).
 	 */
 	void (*discard)(void *ctx, int fd);
+	int leaving; /* a bridge that is about to let go of its ports, which may be used: ifindex */
 };
 enum { PORT_IN = 1, PORT_OUT = 2 };
 

@@ -170,6 +170,17 @@ static int read_file(struct command *cmd, const char *value, struct error *err)
 	return 0;
 }
 
+static int read_backend(struct command *cmd, const char *value, struct error *err)
+{
+	if (cmd->backend)
+		return error_set(err, -EINVAL, "backend is given twice");
+	if (strcmp(value, "user") != 0 && strcmp(value, "kernel") != 0)
+		return error_set(err, -EINVAL, "backend \"%.40s\" is neither user nor kernel",
+				 value);
+	cmd->backend = value[0] == 'u' ? BACKEND_USER : BACKEND_KERNEL;
+	return 0;
+}
+
 static const struct keyword no_words[] = { { NULL, 0, NULL } };
 static const struct keyword dev_words[] = { { "dev", GIVEN_DEV, read_dev }, { NULL, 0, NULL } };
 static const struct keyword link_add_words[] = { { NULL, GIVEN_SPEC, read_spec },
@@ -257,6 +268,8 @@ static const struct keyword trace_words[] = {
 	{ "dst", GIVEN_DST, read_dst }, { "vlan", GIVEN_VLAN, read_tag },
 	{ "len", GIVEN_LEN, read_len }, { NULL, 0, NULL },
 };
+static const struct keyword set_words[] = { { "backend", GIVEN_SETTING, read_backend },
+					    { NULL, 0, NULL } };
 static const struct keyword plan_words[] = { { NULL, GIVEN_FILE, read_file }, { NULL, 0, NULL } };
 static const struct keyword monitor_words[] = {
 	{ "fdb", GIVEN_FDB, NULL },
@@ -299,7 +312,7 @@ static const struct grammar grammar[] = {
 	{ "monitor", NULL, COMMAND_MONITOR, monitor_words, 0, NULL, 0 },
 	{ "show", "config", COMMAND_SHOW_CONFIG, no_words, 0, NULL, 0 },
 	{ "show", NULL, COMMAND_SHOW, no_words, 0, NULL, 0 },
-	{ "set", NULL, COMMAND_SET, no_words, GIVEN_SETTING, bridge_attrs, BRIDGE_ATTR_MAX },
+	{ "set", NULL, COMMAND_SET, set_words, GIVEN_SETTING, bridge_attrs, BRIDGE_ATTR_MAX },
 	{ "stats", NULL, COMMAND_STATS, dev_words, 0, NULL, 0 },
 	{ "trace", NULL, COMMAND_TRACE, trace_words, GIVEN_IN | GIVEN_SRC | GIVEN_DST, NULL, 0 },
 	{ "plan", NULL, COMMAND_PLAN, plan_words, 0, NULL, 0 },
@@ -495,6 +508,8 @@ static int check_words(const struct command *cmd, struct error *err)
 				 "extern_learn is a kind of its own, neither static nor local");
 	if (add && cmd->given & GIVEN_STICKY && cmd->given & GIVEN_EXT_LEARN)
 		return error_set(err, -EINVAL, "sticky and extern_learn exclude each other");
+	if (cmd->backend && cmd->set)
+		return error_set(err, -EINVAL, "set backend stands alone");
 	if (cmd->op == COMMAND_VLAN_ADD && cmd->given & GIVEN_PVID &&
 	    cmd->vid_first != cmd->vid_last)
 		return error_set(err, -EINVAL, "pvid cannot be configured for a vlan range");

@@ -79,6 +79,8 @@ enum command_given {
 };
 #define GIVEN_KIND (GIVEN_STATIC | GIVEN_DYNAMIC | GIVEN_LOCAL)
 
+enum command_backend { BACKEND_NOT_GIVEN, BACKEND_USER, BACKEND_KERNEL };
+
 struct command {
 	enum command_op op;
 	uint32_t given; /* enum command_given */
@@ -87,9 +89,10 @@ struct command {
 	uint64_t mac, src, dst;
 	uint16_t vid_first, vid_last;
 	enum port_state state;
-	uint32_t len;     /* trace: bytes of the frame */
-	const char *spec; /* link add: the port's description */
-	const char *file; /* plan: an absolute path */
+	uint32_t len;                 /* trace: bytes of the frame */
+	const char *spec;             /* link add: the port's description */
+	const char *file;             /* plan: an absolute path */
+	enum command_backend backend; /* set backend */
 	uint32_t set; /* set, link set: bit N = setting N (enum bridge_attr, port_attr) is given */
 	uint64_t value[32];
 	char backup_port[PORT_NAME_MAX]; /* "" = none */

@@ -88,8 +88,12 @@ static int no_memory(struct error *err)
 	return error_set(err, -ENOMEM, "Cannot allocate memory");
 }
 
-static int apply_set(const struct command *cmd, struct model *m)
+static int apply_set(const struct command *cmd, struct model *m, struct error *err)
 {
+	if (cmd->backend)
+		return error_set(
+			err, -EINVAL,
+			"who forwards is no configuration: set it at run time, or with -b");
 	for (unsigned i = 0; i < BRIDGE_ATTR_MAX; i++)
 		if (cmd->set >> i & 1)
 			model_set(m, (enum bridge_attr)i, cmd->value[i]);
@@ -363,7 +367,7 @@ int command_apply(const struct command *cmd, const struct port_ops *const *kinds
 		return ret;
 	switch (cmd->op) {
 	case COMMAND_SET:
-		return apply_set(cmd, m);
+		return apply_set(cmd, m, err);
 	case COMMAND_LINK_ADD:
 		return apply_link_add(cmd, kinds, m, err);
 	case COMMAND_LINK_DEL:

@@ -138,8 +138,11 @@ static int converge(struct daemon *d, const struct model *next, struct error *er
 		if (round && todo)
 			log_debug("round %u: %s (%u verbs)", round + 1,
 				  verb_print(&verbs.verb[0], text, sizeof(text)), todo);
-		for (unsigned i = 0; i < verbs.n && !ret; i++)
+		for (unsigned i = 0; i < verbs.n && !ret; i++) {
 			ret = b->ops->apply(b->ctx, &verbs.verb[i], err);
+			if (d->serving)
+				d->serving->ops->serve(d->serving->ctx);
+		}
 		verbs_fini(&verbs);
 	}
 	return ret;

@@ -30,11 +30,29 @@ struct port_info {
 	char note[160]; /* why it is missing or down; "" = nothing to say */
 };
 
+/* What goes over to another backend with a port. */
+struct port_carry {
+	struct port_stats stats;
+	bool made; /* its TAP was made for it, and goes with it */
+};
+
 struct backend_ops {
 	const char *name;
 	bool shared; /* others may change it, too */
-	/* Everything is configured: frames may move. Returns 0 or -errno with a sentence. */
-	int (*start)(void *ctx, struct error *err);
+	/*
+	 * Everything is configured: frames may move, but not those that have arrived when @discard.
+	 * Returns 0 or -errno with a sentence. stop() ends that.
+	 */
+	int (*start)(void *ctx, bool discard, struct error *err);
+	int (*stop)(void *ctx, struct error *err);
+	/* Moves frames that wait, in the middle of work that takes long. */
+	void (*serve)(void *ctx);
+	/*
+	 * Lets go of what is to go over with the port of that name, and takes it on. give() returns
+	 * whether there is such a port.
+	 */
+	bool (*give)(void *ctx, const char *port, struct port_carry *carry);
+	void (*take)(void *ctx, const char *port, const struct port_carry *carry);
 	/* Ends it, and takes away what it made. */
 	void (*close)(void *ctx);
 	/* Takes what @m has by default and this backend cannot have out of @m. */

@@ -7,6 +7,7 @@
 
 #include "ports/log.h"
 #include "switch/daemon/kernel.h"
+#include "switch/daemon/leaver.h"
 #include "switch/daemon/user.h"
 
 void backends_close(struct daemon *d)
@@ -14,6 +15,7 @@ void backends_close(struct daemon *d)
 	if (d->backend.ops)
 		d->backend.ops->close(d->backend.ctx);
 	d->backend = (struct backend){ NULL, NULL };
+	leaver_wait(d);
 }
 
 /* Opens one backend and brings it to the configuration. */
@@ -28,7 +30,7 @@ static int try(struct daemon *d,
 	d->backend.ops->limit(d->backend.ctx, &d->base);
 	ret = daemon_apply(d, &d->base, err);
 	if (!ret)
-		ret = d->backend.ops->start(d->backend.ctx, err);
+		ret = d->backend.ops->start(d->backend.ctx, false, err);
 	if (ret)
 		backends_close(d);
 	return ret;

@@ -414,6 +414,12 @@ void control_publish(struct control *c, enum control_news news, const char *text
 	}
 }
 
+void control_renumber(struct control *c)
+{
+	memset(c->names, 0, sizeof(*c->names));
+	names_read(c->names, &c->daemon->backend);
+}
+
 void control_lost(struct control *c)
 {
 	for (struct client *k = c->clients; k; k = k->next)

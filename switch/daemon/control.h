@@ -42,6 +42,9 @@ bool control_wanted(struct control *c, enum control_news news, uint64_t now);
 /* Sends the line @text (@len bytes, its newline included) to those who do. */
 void control_publish(struct control *c, enum control_news news, const char *text, size_t len);
 
+/* The ports have other numbers now. */
+void control_renumber(struct control *c);
+
 /* Every monitor missed events that nobody could count. */
 void control_lost(struct control *c);
 

@@ -21,6 +21,7 @@
 struct loop;
 struct control;
 struct json_t;
+struct leaver;
 
 struct options {
 	char name[PORT_NAME_MAX]; /* -n */
@@ -49,6 +50,9 @@ struct daemon {
 	struct model base;
 	struct model wanted;
 	struct backend backend;
+	struct backend *serving; /* the backend that forwards while another is worked on, or NULL */
+	struct leaver *leaver;   /* takes a bridge apart, or NULL */
+	int leaving; /* ifindex of a bridge that is about to let go of its ports, 0 = none */
 	struct loop *loop;
 	struct control *control;
 	struct json_t *drift; /* the commands that monitors were last told of, NULL = none */

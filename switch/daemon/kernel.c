@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "switch/daemon/kernel_private.h"
+#include "switch/daemon/leaver.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +44,9 @@ int kernel_do(struct kernel *k, struct netlink_msg *m, const char *what, struct 
 	struct error why;
 	int ret = netlink_ask(k->ask, m, NULL, NULL, &why);
 
-	k->fresh = k->counted = false;
+	k->counted = false;
+	if (m->head.nlmsg_type != RTM_NEWNEIGH && m->head.nlmsg_type != RTM_DELNEIGH)
+		k->fresh = false;
 	if (ret == -EPERM)
 		return error_set(err, ret,
 				 "%s: no permission to program the kernel's bridge, which needs "
@@ -117,12 +121,28 @@ int kernel_ensure(struct kernel *k, struct error *err)
 	return ret || !k->running ? ret : bring_up(k, err);
 }
 
-static int kernel_start(void *ctx, struct error *err)
+static int kernel_start(void *ctx, bool discard, struct error *err)
 {
 	struct kernel *k = ctx;
 
+	(void)discard; /* a bridge that is down has kept nothing */
 	k->running = true;
 	return bring_up(k, err);
+}
+
+static int kernel_stop(void *ctx, struct error *err)
+{
+	struct kernel *k = ctx;
+	struct netlink_msg m;
+
+	k->running = false;
+	brmsg_link_up(&m, k->ifindex, false);
+	return kernel_do(k, &m, k->daemon->options.name, err);
+}
+
+static void kernel_serve(void *ctx)
+{
+	(void)ctx; /* it needs no help */
 }
 
 static void kernel_limit(void *ctx, struct model *m)
@@ -449,7 +469,9 @@ static void kernel_close(void *ctx)
 	struct error err;
 
 	kernel_news_close(k);
-	if (k->created && !k->daemon->options.keep) {
+	if (k->daemon->serving) {
+		kernel_ports_hand_over(k);
+	} else if (k->created && !k->daemon->options.keep) {
 		brmsg_link_del(&m, k->ifindex);
 		if (kernel_do(k, &m, name, &err))
 			log_error("%s", err.text);
@@ -468,6 +490,10 @@ static const struct backend_ops kernel_ops = {
 	.name = "kernel",
 	.shared = true,
 	.start = kernel_start,
+	.stop = kernel_stop,
+	.serve = kernel_serve,
+	.give = kernel_give,
+	.take = kernel_take,
 	.close = kernel_close,
 	.limit = kernel_limit,
 	.lacks = kernel_lacks,
@@ -518,6 +544,7 @@ int kernel_open(struct daemon *d, struct backend *b, struct error *err)
 	struct kernel *k = calloc(1, sizeof(*k));
 	int ret = -ENOMEM;
 
+	leaver_wait(d);
 	if (!k)
 		return error_set(err, ret, "out of memory");
 	k->daemon = d;

@@ -154,3 +154,38 @@ void kernel_vlan_stats(void *ctx, uint16_t port, uint16_t vid, struct vlan_stats
 	}
 	*stats = k->vlan_stats[vid];
 }
+
+/* The kernel's counters of port @p as they are now. */
+static struct port_stats stats_of(struct kernel *k, const struct kernel_port *p)
+{
+	struct brmsg_link l;
+
+	if (!p->ifindex || kernel_link(k, p->ifindex, NULL, &l))
+		return (struct port_stats){ 0 };
+	return l.stats;
+}
+
+bool kernel_give(void *ctx, const char *port, struct port_carry *carry)
+{
+	struct kernel *k = ctx;
+	struct kernel_port *p = kernel_port_named(k, port);
+
+	if (!p)
+		return false;
+	*carry = (struct port_carry){ .stats = stats_of(k, p), .made = p->made };
+	subtract(&carry->stats, &p->base);
+	p->made = false;
+	return true;
+}
+
+void kernel_take(void *ctx, const char *port, const struct port_carry *carry)
+{
+	struct kernel *k = ctx;
+	struct kernel_port *p = kernel_port_named(k, port);
+
+	if (!p)
+		return;
+	p->base = stats_of(k, p);
+	subtract(&p->base, &carry->stats);
+	p->made |= carry->made;
+}

@@ -13,6 +13,7 @@
 #include "ports/log.h"
 #include "ports/tun.h"
 #include "switch/daemon/kernel_private.h"
+#include "switch/daemon/leaver.h"
 #include "switch/daemon/resolve.h"
 
 struct kernel_port *kernel_port_named(const struct kernel *k, const char *name)
@@ -325,6 +326,20 @@ void kernel_ports_close(struct kernel *k, bool keep)
 			drop_tap(p);
 		forget(k, p);
 	}
+}
+
+void kernel_ports_hand_over(struct kernel *k)
+{
+	int port[PORT_MAX];
+	unsigned n = 0;
+
+	while (k->ports) {
+		if (k->ports->joined && k->ports->ifindex && n < PORT_MAX)
+			port[n++] = k->ports->ifindex;
+		forget(k, k->ports);
+	}
+	leaver_start(k->daemon, k->ask, k->created ? k->ifindex : 0, port, n);
+	k->ask = NULL;
 }
 
 /* Joins the interface of the missing port @p if there is one now. */

@@ -97,6 +97,8 @@ int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err);
 int kernel_port_del(struct kernel *k, const char *name, struct error *err);
 /* Lets go of every port, and of what was made for it unless it is to stay. */
 void kernel_ports_close(struct kernel *k, bool keep);
+/* Another backend has them: has the bridge taken apart beside the frames, without k->ask then. */
+void kernel_ports_hand_over(struct kernel *k);
 /*
  * Looks after ports whose interface has gone or come. Returns whether one came: then it has none of
  * its settings yet.
@@ -114,6 +116,10 @@ void kernel_vlan_stats(void *ctx, uint16_t port, uint16_t vid, struct vlan_stats
  * that is not shown.
  */
 uint16_t kernel_number(const struct kernel *k, int ifindex);
+
+/* give and take of the table. */
+bool kernel_give(void *ctx, const char *port, struct port_carry *carry);
+void kernel_take(void *ctx, const char *port, const struct port_carry *carry);
 
 /* Entries that stay, into @m. */
 int kernel_read_fdb(struct kernel *k, struct model *m);

@@ -14,6 +14,7 @@
 #include "ports/netns.h"
 #include "ports/tap.h"
 #include "switch/daemon/closer.h"
+#include "switch/daemon/daemon.h"
 #include "switch/daemon/guests.h"
 #include "switch/daemon/loop.h"
 #include "switch/daemon/ports_private.h"
@@ -436,8 +437,13 @@ struct slot *ports_slot_new(struct ports *ports, const struct port_spec *spec, b
 	s->number = free_number(ports, host);
 	if (s->number == PORT_NONE && !host && guests_give_up(ports))
 		s->number = free_number(ports, host);
-	s->asks = (struct port_host){ s,    host_watch,  host_deadline, host_link_changed,
-				      NULL, host_discard };
+	s->asks = (struct port_host){ s,
+				      host_watch,
+				      host_deadline,
+				      host_link_changed,
+				      NULL,
+				      host_discard,
+				      ports->worker->daemon->leaving };
 	return s;
 }
 

@@ -7,6 +7,7 @@
 #include "switch/daemon/control.h"
 #include "switch/daemon/daemon.h"
 #include "switch/daemon/drift.h"
+#include "switch/daemon/handover.h"
 #include "switch/daemon/passed.h"
 #include "switch/daemon/request_private.h"
 #include "switch/words.h"
@@ -294,6 +295,18 @@ static int run_stop(struct request *r, struct error *err)
 	return 0;
 }
 
+static int run_set(struct request *r, struct error *err)
+{
+	int ret;
+
+	if (!r->command.backend)
+		return run_configure(r, err);
+	ret = handover(r->daemon, r->command.backend == BACKEND_KERNEL, err);
+	if (!ret)
+		request_answer_ok(r);
+	return ret;
+}
+
 static int run_plan(struct request *r, struct error *err)
 {
 	json_t *plan = r->command.op == COMMAND_REPAIR
@@ -326,7 +339,7 @@ static int (*const run[])(struct request *r, struct error *err) = {
 	[COMMAND_NONE] = run_nothing,
 	[COMMAND_SHOW] = run_show,
 	[COMMAND_SHOW_CONFIG] = run_show_config,
-	[COMMAND_SET] = run_configure,
+	[COMMAND_SET] = run_set,
 	[COMMAND_LINK_ADD] = run_link_add,
 	[COMMAND_LINK_DEL] = run_link_del,
 	[COMMAND_LINK_SET] = run_link_set,

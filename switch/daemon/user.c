@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "fdb/mac.h"
+#include "ports/guest.h"
 #include "switch/daemon/loop.h"
 #include "switch/daemon/ports.h"
 #include "switch/daemon/worker.h"
@@ -342,13 +343,61 @@ static int user_trace(void *ctx, uint16_t in, uint64_t src, uint64_t dst, struct
 	return ret ? error_set(err, ret, "%s", strerror(-ret)) : 0;
 }
 
-static int user_start(void *ctx, struct error *err)
+static int user_start(void *ctx, bool discard, struct error *err)
 {
 	struct user *u = ctx;
 
 	(void)err;
+	if (discard)
+		worker_discard(&u->worker);
 	loop_set_turn(u->daemon->loop, worker_turn, &u->worker);
 	return 0;
+}
+
+static int user_stop(void *ctx, struct error *err)
+{
+	struct user *u = ctx;
+
+	(void)err;
+	loop_set_turn(u->daemon->loop, NULL, NULL);
+	return 0;
+}
+
+static void user_serve(void *ctx)
+{
+	struct user *u = ctx;
+
+	worker_all_ready(&u->worker);
+	worker_turn(&u->worker, now_of(u));
+}
+
+static bool user_give(void *ctx, const char *port, struct port_carry *carry)
+{
+	struct user *u = ctx;
+	uint16_t n = bridge_port_find(u->bridge, port);
+	struct ports_view view;
+
+	memset(carry, 0, sizeof(*carry));
+	if (n == PORT_NONE || !ports_get(u->ports, n, &view))
+		return false;
+	if (view.port->ops->refresh)
+		view.port->ops->refresh(view.port, &u->worker.out->txq[n]->stats);
+	carry->stats = u->worker.out->txq[n]->stats;
+	carry->made = view.port->ops == &guest_ops && guest_own(view.port, false);
+	return true;
+}
+
+static void user_take(void *ctx, const char *port, const struct port_carry *carry)
+{
+	struct user *u = ctx;
+	uint16_t n = bridge_port_find(u->bridge, port);
+	struct ports_view view;
+
+	if (n == PORT_NONE || !ports_get(u->ports, n, &view))
+		return;
+	u->worker.out->txq[n]->stats = carry->stats;
+	if (view.port->ops == &guest_ops && carry->made)
+		guest_own(view.port, true);
 }
 
 static void user_limit(void *ctx, struct model *m)
@@ -380,6 +429,10 @@ static void user_close(void *ctx)
 static const struct backend_ops user_ops = {
 	.name = "user",
 	.start = user_start,
+	.stop = user_stop,
+	.serve = user_serve,
+	.give = user_give,
+	.take = user_take,
 	.close = user_close,
 	.limit = user_limit,
 	.lacks = user_lacks,

@@ -10,6 +10,7 @@
 
 #define BATCHES_PER_TURN 16
 #define SENDS_PER_TURN 4096 /* floods to many ports end a turn early */
+#define DISCARDS_MAX 64     /* batches of a port, more than a ring holds */
 #define POLLS_PER_TURN 16   /* bursts found by polling before other events get a look */
 #define HIT_MAX 32          /* of the score that says whether polling pays: */
 #define HIT_MIN 8           /* from here on it does, */
@@ -211,6 +212,34 @@ static bool poll_on(struct worker *w, uint64_t now)
 	}
 	w->recent = (struct portset){ 0 };
 	return false;
+}
+
+void worker_all_ready(struct worker *w)
+{
+	for (unsigned n = 0; n < PORT_MAX; n++)
+		if (w->port[n])
+			worker_ready(w, w->port[n]);
+}
+
+void worker_discard(struct worker *w)
+{
+	struct port_stats unwanted = { 0 };
+
+	w->in.stats = &unwanted;
+	for (unsigned n = 0; n < PORT_MAX; n++) {
+		struct port *port = w->port[n] ? w->port[n]->port : NULL;
+
+		for (unsigned i = 0; port && i < DISCARDS_MAX; i++) {
+			if (port->ops->event && port->rx_fd >= 0)
+				port->ops->event(port, port->rx_fd, PORT_IN, 0);
+			port->ops->rx(port, 0, &w->in);
+			if (port->ops->done)
+				port->ops->done(port, 0, &w->in);
+			if (!w->in.more)
+				break;
+		}
+	}
+	w->in.n = 0;
 }
 
 uint64_t worker_turn(void *worker, uint64_t now)

@@ -74,6 +74,12 @@ void worker_del(struct worker *w, uint16_t number);
 /* Frames wait at @p. */
 void worker_ready(struct worker *w, struct worker_port *p);
 
+/* Frames may wait at every port. */
+void worker_all_ready(struct worker *w);
+
+/* Throws away what has arrived at every port. */
+void worker_discard(struct worker *w);
+
 /* Have timer() of @p called at @at_ms, UINT64_MAX = never. */
 void worker_deadline(struct worker *w, struct worker_port *p, uint64_t at_ms);
 

@@ -97,4 +97,25 @@ like_iproute2 repaired
 ctl vlan add vid 1-4094 dev p4
 is "every VLAN" 4094 "$(bridge vlan show dev p4 | grep -c "[0-9]$")"
 stop
+
+# The hand-over: VLANs, their states and entries are the same on the other side.
+state() { ctl -j -d vlan show | sorted; ctl fdb show | sort; ctl show config; }
+uswitch -b user -S /run/u.sock -p p1,access=10 -p p2,trunk=10-20+30 -p p3,trunk=100-150,native=5 -p p4 2>>/run/u.log &
+pid=$!
+wait_for ctl version
+wait_for sh -c "uswitchctl -S /run/u.sock -j link show | jq -e 'all(.state == \"forwarding\")'"
+ctl vlan set vid 12-14 dev p2 state blocking
+ctl fdb add 02:00:00:00:00:02 dev p2 vlan 10 static
+ctl fdb add 02:00:00:00:00:03 dev p2 vlan 10 dynamic
+ctl fdb add 02:00:00:00:00:04 dev p3 vlan 5 dynamic
+state >/run/before
+ctl set backend kernel
+is "handed over" kernel "$(ctl -j show | jq -r .backend)"
+state >/run/after
+is "to the kernel: the same" "" "$(diff /run/before /run/after)"
+is "dynamic again" "02:00:00:00:00:03 vlan 10 master br0 " "$(bridge fdb show brport p2 dynamic | grep 00:03)"
+ctl set backend user
+state >/run/after
+is "and back: the same" "" "$(diff /run/before /run/after)"
+stop
 is "leaves nothing" "" "$(ip -br link show br0 2>/dev/null)"
