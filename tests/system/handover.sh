@@ -75,7 +75,8 @@ tcp() {
 	start in_ns a timeout 60 "$TRAFFIC" tcp-client 10.0.0.2 7000 $BYTES 2>"$TMP/client"
 	client=$STARTED
 	for _ in 1 2; do
-		ctl set backend kernel && ctl set backend user || fail tcp-hand-over
+		check tcp-to-kernel ctl set backend kernel
+		check tcp-to-user ctl set backend user
 	done
 	wait "$client"
 	check tcp-client test $? -eq 0
