@@ -32,7 +32,7 @@ BENCH = $(patsubst tools/bench/%.c,$(BUILD)/bench-%,$(wildcard tools/bench/*.c))
 ARCHIVES = -Wl,--start-group $(BUILD)/libports.a $(BUILD)/libcore.a -Wl,--end-group
 ARCHIVE_FILES = $(BUILD)/libports.a $(BUILD)/libcore.a
 
-all: $(BUILD)/uswitch $(BUILD)/uswitchctl  ## build/uswitch and build/uswitchctl
+all: $(BUILD)/uswitch $(BUILD)/uswitchctl $(BUILD)/uswitch-bridge-helper  ## the programs, in build/
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -53,6 +53,11 @@ $(BUILD)/uswitch: $(DAEMON) $(ARCHIVE_FILES)
 $(BUILD)/uswitchctl: $(CTL) $(ARCHIVE_FILES)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $@ $(CTL) $(ARCHIVES) $(LIBS)
+
+# May be setuid: the C library alone.
+$(BUILD)/uswitch-bridge-helper: $(BUILD)/tools/bridge-helper/main.o
+	$(call say,LD,$@)
+	$(Q)$(LINK) $@ $<
 
 # Unit tests may use the parts of the process too, all but its main().
 TESTABLE = $(filter-out %/main.o,$(DAEMON))
@@ -112,9 +117,11 @@ bench: deps all $(BENCH)  ## uswitch beside other switches; BENCH_ARGS=--quick f
 	$(Q)BUILD=$(BUILD) tools/bench/run $(BENCH_ARGS)
 
 install: all  ## into DESTDIR and PREFIX
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/uswitch $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/uswitch $(BUILD)/uswitchctl $(DESTDIR)$(PREFIX)/sbin/
-	install -m 644 switch/daemon/uswitch.8 tools/uswitchctl/uswitchctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 755 $(BUILD)/uswitch-bridge-helper $(DESTDIR)$(PREFIX)/lib/uswitch/
+	install -m 644 switch/daemon/uswitch.8 tools/uswitchctl/uswitchctl.8 \
+		tools/bridge-helper/uswitch-bridge-helper.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 clean:
 	rm -rf $(BUILD)

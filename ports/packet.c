@@ -34,6 +34,9 @@ const struct port_option packet_options[] = {
 	  .type = PORT_OPT_TEXT,
 	  .help = "network namespace of the interface, a name or a path (default: the switch's "
 		  "own)" },
+	{ .name = "temporary",
+	  .type = PORT_OPT_FLAG,
+	  .help = "when the interface is deleted the port goes, too, out of the configuration" },
 	{ .name = NULL },
 };
 

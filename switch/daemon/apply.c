@@ -211,6 +211,30 @@ static void log_changes(const struct model *wanted, const struct model *next)
 	verbs_fini(&verbs);
 }
 
+/* Adds to @next the temporary ports that @wanted has, as they are: whose they are has no file. */
+static int keep_temporary(const struct model *wanted, struct model *next)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < wanted->n_ports && !ret; i++) {
+		const struct model_port *p = &wanted->port[i];
+		struct model_port *q;
+
+		if (!port_spec_number(&p->spec, "temporary", 0) || model_port(next, p->name))
+			continue;
+		q = model_port_add(next, p->name, &p->spec, p->host);
+		if (!q)
+			return -ENOMEM;
+		memcpy(q->attr, p->attr, sizeof(q->attr));
+		*q->vlans = *p->vlans;
+		for (unsigned k = 0; k < wanted->n_fdb && !ret; k++)
+			if (!strcmp(wanted->fdb[k].dev, p->name))
+				ret = model_fdb_put(next, wanted->fdb[k].mac, wanted->fdb[k].vid,
+						    p->name, wanted->fdb[k].flags);
+	}
+	return ret;
+}
+
 int daemon_reload(struct daemon *d, struct error *err)
 {
 	struct model next;
@@ -218,6 +242,8 @@ int daemon_reload(struct daemon *d, struct error *err)
 
 	model_init(&next, d->options.name);
 	ret = daemon_read_config(d, &next, err);
+	if (!ret && keep_temporary(&d->wanted, &next))
+		ret = error_set(err, -ENOMEM, "out of memory");
 	if (!ret) {
 		d->backend.ops->limit(d->backend.ctx, &next);
 		log_changes(&d->wanted, &next);

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 
 #include "ports/kinds.h"
+#include "switch/daemon/daemon.h"
 #include "switch/daemon/loop.h"
 #include "switch/daemon/ports_private.h"
 
@@ -96,6 +97,13 @@ static void vacate(struct slot *s, uint64_t keep_ms)
 		  s->vacant.name);
 }
 
+void guests_end(struct slot *s)
+{
+	log_info("%s: goes with its interface", s->wp.port->name);
+	s->over = true;
+	call_sweep(s->ports);
+}
+
 void guests_sweep(void *ports, unsigned what)
 {
 	struct ports *all = ports;
@@ -107,6 +115,8 @@ void guests_sweep(void *ports, unsigned what)
 		struct slot *s = all->slot[n];
 		uint64_t keep_s = s ? port_spec_number(&s->spec, "keep", PORT_KEEP_S) : 0;
 
+		if (s && s->over && s->listener == PORT_NONE)
+			model_port_del(&all->worker->daemon->wanted, s->wp.port->name);
 		if (s && (s->over || (s->left && !keep_s)))
 			ports_del(all, n);
 		else if (s && s->left)

@@ -30,6 +30,12 @@ int guests_accept(void *ctx, struct port *listener, struct port *port);
 /* The guest of @s has disconnected; guests_sweep() follows when no frame is under way. */
 void guests_leave(struct slot *s);
 
+/*
+ * The port of @s, no guest's but a temporary one, has lost its interface: it is deleted likewise,
+ * and wanted no more.
+ */
+void guests_end(struct slot *s);
+
 /* To be called when ports->gone_fd is readable; @ports is a struct ports. */
 void guests_sweep(void *ports, unsigned what);
 

@@ -146,6 +146,8 @@ static void host_link_changed(void *ctx, struct port *port, const struct link *l
 		return;
 	if (s->listener != PORT_NONE && !link->present)
 		guests_leave(s);
+	else if (!link->present && port_spec_number(&s->spec, "temporary", 0))
+		guests_end(s);
 	else
 		log_link(s, link);
 	if (!link->present && s->interface && s->home != RTNL_OWN)
