@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A real guest on every transport that QEMU has, all on one switch with a host on a veth: ping, and TCP both ways with
-# what arrives compared by hash. Then the switch is killed and started again while TCP is under way, the guests reboot by
-# themselves, and they are killed and started again. The network must be back each time, and nobody touches the guest.
+# what arrives compared by hash. Then the guests reboot by themselves, they are killed and started again, and the switch is
+# killed and started again while TCP is under way. The network must be back each time, and nobody touches the guest.
 # A TAP is had in every order of starting; where the switch was first with a bare name, it says what to do instead.
-# QEMU 7.2 does not connect again as a client of `stream`, so that guest has no part in the switch's end; vectors=0
-# because QEMU 7.2.22 without KVM crashes when a vhost device is to use MSI-X.
+# QEMU 7.2 does not connect again as a client of `stream` or `vde`: those guests have no part in the switch's end.
+# vectors=0 because QEMU 7.2.22 without KVM crashes when a vhost device is to use MSI-X.
 # Usage: tests/guest/test-transports.sh [GUEST]...
 # shellcheck source=tests/system/lib.sh disable=SC2317,SC2054,SC2153,SC2015
 . "$(dirname "$0")/../system/lib.sh"
-need qemu-system-x86_64 python3
+need qemu-system-x86_64 python3 jq
 export BUILD
 
 # A TAP made by the switch, by QEMU, by somebody else; vhost-user with both kinds of ring and in both roles; ...
 GUESTS=("$@")
-[ $# -gt 0 ] || GUESTS=(ours qemus own split packed listen connect dgram)
+[ $# -gt 0 ] || GUESTS=(ours qemus own split packed listen connect dgram vde)
 declare -A PORT=(
 	[ours]=tap:ours,guest
 	[qemus]=qemus
@@ -24,6 +24,7 @@ declare -A PORT=(
 	[listen]=stream:unix:$TMP/listen,listen,name=listen
 	[connect]=stream:unix:$TMP/connect,name=connect
 	[dgram]=dgram:local=unix:$TMP/dgram,remote=unix:$TMP/dgram.guest,name=dgram
+	[vde]=vde:$TMP/vde,name=vde
 )
 tap=tap,script=no,downscript=no,ifname
 memory="-object memory-backend-memfd,id=mem,size=512M,share=on -machine memory-backend=mem"
@@ -37,6 +38,7 @@ declare -A QEMU=(
 	[listen]="-netdev stream,server=off,$socket/listen"
 	[connect]="-netdev stream,server=on,$socket/connect"
 	[dgram]="-netdev dgram,local.type=unix,local.path=$TMP/dgram.guest,remote.type=unix,remote.path=$TMP/dgram"
+	[vde]="-netdev vde,sock=$TMP/vde"
 )
 declare -A DEVICE=([split]=,vectors=0 [packed]=,vectors=0,packed=on) NUMBER=() BOOT=() RUN=()
 for name in "${GUESTS[@]}"; do NUMBER[$name]=$((${#NUMBER[@]} + 1)); done
@@ -89,7 +91,10 @@ reach() { in_ns h ping -q -c 1 -W 1 "10.0.0.${NUMBER[$1]}"; }
 boot() { tell "$1" get 0 0; }
 new_boot() { boot "$1" && [ "$(boot "$1")" != "${BOOT[$1]}" ]; }
 tcp() { tell "$1" put "${2:-2}" && tell "$1" get "${2:-2}" 0; }
+port_names() { ctl -j link show | jq -c '[.[].ifname]'; }
+same_ports() { [ "$(port_names)" = "$ports" ]; }
 forgot() { ! ctl fdb show | grep -q "^02:00:00:00:00:0${NUMBER[$1]} "; }
+is_held() { in_ns sw ip link show "$1" | grep -q LOWER_UP; }
 exists() { in_ns sw ip link show "$1"; }
 skipped() { grep -q '^SKIP' "$TMP/$1.log"; }
 up_or_skipped() { reach "$1" || skipped "$1"; }
@@ -122,8 +127,9 @@ in_ns sw ip tuntap add own mode tap
 in_ns sw ip tuntap add free mode tap
 for name in own free; do in_ns sw ip link set "$name" up; done
 start_guests qemus own connect packed
+[ -z "${NUMBER[own]}" ] || wait_for 20 is_held own
 start_switch -p new -p free
-start_guests ours split listen dgram
+start_guests ours split listen dgram vde
 check "a TAP that the switch made first is not QEMU's" busy new
 check "and the switch says what would help" advised new
 check "nor is a free one that the switch had first" busy free
@@ -135,8 +141,20 @@ if skipped "${GUESTS[0]}"; then
 fi
 all "at first" 8 "${GUESTS[@]}"
 
+ports=$(port_names)
+for name in "${GUESTS[@]}"; do tell "$name" reboot; done
+all "after a reboot" 2 "${GUESTS[@]}"
+
+for name in "${GUESTS[@]}"; do kill_guest "$name"; done
+for name in "${GUESTS[@]}"; do
+	[ "$name" = dgram ] || check "$name: its address is forgotten" wait_for 5 forgot "$name"
+done
+start_guests "${GUESTS[@]}"
+all "after it was killed" 2 "${GUESTS[@]}"
+check "nobody has another port than before" same_ports
+
 others=() tells=()
-for name in "${GUESTS[@]}"; do [ "$name" = listen ] || others+=("$name"); done
+for name in "${GUESTS[@]}"; do [ "$name" = listen ] || [ "$name" = vde ] || others+=("$name"); done
 for name in "${others[@]}"; do
 	tell "$name" get 6 500 >"$TMP/$name.get" 2>&1 &
 	tells+=($!)
@@ -150,13 +168,4 @@ for name in "${others[@]}"; do
 	check "$name: TCP both ways after the switch's end" tcp "$name"
 done
 
-for name in "${others[@]}"; do tell "$name" reboot; done
-all "after a reboot" 2 "${others[@]}"
-
-for name in "${GUESTS[@]}"; do kill_guest "$name"; done
-for name in "${GUESTS[@]}"; do
-	[ "$name" = dgram ] || check "$name: its address is forgotten" wait_for 5 forgot "$name"
-done
-start_guests "${GUESTS[@]}"
-all "after it was killed" 2 "${GUESTS[@]}"
 finish
