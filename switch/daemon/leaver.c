@@ -4,9 +4,17 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ports/log.h"
 #include "switch/daemon/brmsg.h"
+
+/*
+ * The kernel does one thing at a time: between these, those who forward can read what became of a
+ * port.
+ */
+#define PORT_US 1000
+#define BRIDGE_US 20000
 
 struct leaver {
 	pthread_t thread;
@@ -25,8 +33,10 @@ static void *leave(void *arg)
 	for (unsigned i = 0; i < l->n; i++) {
 		brmsg_enslave(&m, l->port[i], 0);
 		netlink_ask(l->ask, &m, NULL, NULL, NULL); /* it may be gone by now */
+		usleep(PORT_US);
 	}
 	if (l->bridge) {
+		usleep(BRIDGE_US);
 		brmsg_link_del(&m, l->bridge);
 		ret = netlink_ask(l->ask, &m, NULL, NULL, NULL);
 	}

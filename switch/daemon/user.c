@@ -395,6 +395,7 @@ static void user_take(void *ctx, const char *port, const struct port_carry *carr
 
 	if (n == PORT_NONE || !ports_get(u->ports, n, &view))
 		return;
+	worker_timers(&u->worker, now_of(u)); /* rings are made: it takes 10 ms a port */
 	u->worker.out->txq[n]->stats = carry->stats;
 	if (view.port->ops == &guest_ops && carry->made)
 		guest_own(view.port, true);

@@ -139,7 +139,7 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 	return in->more;
 }
 
-static void run_timers(struct worker *w, uint64_t now)
+void worker_timers(struct worker *w, uint64_t now)
 {
 	w->deadline = UINT64_MAX;
 	for (unsigned n = 0; n < 64 * w->words; n++) {
@@ -262,7 +262,7 @@ uint64_t worker_turn(void *worker, uint64_t now)
 		worker_settle(w);
 	}
 	if (w->deadline <= now)
-		run_timers(w, now);
+		worker_timers(w, now);
 	if (bridge_next(w->bridge, now) <= now) {
 		bridge_tick(w->bridge, now, w->out);
 		worker_flush(w, now);

@@ -74,6 +74,9 @@ void worker_del(struct worker *w, uint16_t number);
 /* Frames wait at @p. */
 void worker_ready(struct worker *w, struct worker_port *p);
 
+/* Does what ports asked to be called for by @now. */
+void worker_timers(struct worker *w, uint64_t now);
+
 /* Frames may wait at every port. */
 void worker_all_ready(struct worker *w);
 

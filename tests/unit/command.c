@@ -198,7 +198,7 @@ static const struct {
 	{ "set ageing_time", "ageing_time needs a value" },
 	{ "set ageing_time 30000", "needs a unit" },
 	{ "set ageing_time 1s ageing_time 2s", "given twice" },
-	{ "set ageing 1s", "unknown word \"ageing\" (it takes ageing_time, vlan_filtering" },
+	{ "set ageing 1s", "unknown word \"ageing\" (it takes backend, ageing_time, vlan_filtering" },
 	{ "set group_fwd_mask 0x4", "bits 0, 1 and 2" },
 	{ "link set dev tap0", "KEY VALUE" },
 	{ "link set hairpin on", "dev NAME is missing" },
