@@ -77,8 +77,8 @@ class Uswitch(Switch):
     def version(self):
         return first_line(self.path, "--version")
 
-    def run(self, lab, ports, env=None):
-        args = [a for p in ports for a in ("-p", f"{self.kind}:{p}")]
+    def run(self, lab, ports, env=None, more=()):
+        args = [a for p in ports for a in ("-p", f"{self.kind}:{p}")] + list(more)
         if lab.stations > DEFAULT_FDB / 2:
             args += ["--fdb-size", 2 * 2 ** lab.stations.bit_length()]
         socket = f"{lab.dir}/uswitch.sock"
