@@ -46,6 +46,14 @@ like_iproute2() {
 	done
 }
 
+# A kernel without bridges: its module cannot be loaded.
+modprobe=$(cat /proc/sys/kernel/modprobe)
+echo /nonexistent >/proc/sys/kernel/modprobe
+modprobe -r br_netfilter bridge 2>/dev/null
+is "no bridge" "uswitch: error: br0: this kernel has no bridge (CONFIG_BRIDGE, modprobe bridge)" \
+	"$(uswitch -b kernel -S /run/u.sock 2>&1)"
+echo "$modprobe" >/proc/sys/kernel/modprobe
+
 sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
 for i in 1 2 3 4; do
 	ip link add h$i type veth peer name p$i
