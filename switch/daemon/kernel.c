@@ -26,8 +26,10 @@ const struct brstate *kernel_state(struct kernel *k)
 {
 	if (k->fresh && (k->state_turn == loop_wakeups(k->daemon->loop) || !kernel_has_news(k)))
 		return &k->state;
-	if (brstate_read(k->ask, k->ifindex, &k->state))
-		log_error("%s: cannot read the kernel's bridge", k->daemon->options.name);
+	k->unread = brstate_read(k->ask, k->ifindex, &k->state);
+	if (k->unread)
+		log_error("%s: cannot read the kernel's bridge: %s", k->daemon->options.name,
+			  strerror(-k->unread));
 	k->fresh = k->same_ports = true;
 	k->state_turn = loop_wakeups(k->daemon->loop);
 	return &k->state;
@@ -288,7 +290,7 @@ static int kernel_read(void *ctx, struct model *m, struct error *err)
 	struct kernel *k = ctx;
 	const struct brstate *s = kernel_state(k);
 	struct model_port *host;
-	int ret = 0;
+	int ret = k->unread;
 
 	read_bridge(k, &s->bridge, m);
 	for (unsigned i = 0; i < s->n && !ret; i++)

@@ -255,7 +255,7 @@ static void forget(struct kernel *k, struct kernel_port *p)
 int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err)
 {
 	struct kernel_port *p = kernel_port_named(k, v->dev);
-	bool made = p && p->made;
+	bool made = p && p->made, joined = p && p->joined;
 	int ret;
 
 	if (p) /* somebody took it out of the bridge behind our back */
@@ -272,6 +272,7 @@ int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err)
 		return ret;
 	}
 	p->made |= made;
+	p->joined |= joined && p->ifindex;
 	p->next = k->ports;
 	k->ports = p;
 	return 0;

@@ -40,6 +40,7 @@ struct kernel {
 	bool vlans;   /* this kernel's bridge knows VLANs */
 	bool running; /* it is to be up */
 	struct brstate state;
+	int unread;          /* why the last reading failed, -errno, 0 = it did not */
 	bool fresh;          /* nothing that we know of has changed since */
 	uint64_t state_turn; /* in which wakeup of the loop it was read */
 	bool same_ports;     /* we have added and removed no port since */
