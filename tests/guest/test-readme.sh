@@ -41,11 +41,11 @@ check "README.md has all kinds" [ "${NAMES[*]}" = \
 
 # guest NUMBER OPTIONS: boots one, with an access file for the helper, which is not installed.
 guest() {
-	local options=${2//\/usr\/local\/lib\/uswitch/$BUILD} vectors=''
-	[[ $options != *vhost-user* ]] || vectors=,vectors=0
+	local line=${2//\/usr\/local\/lib\/uswitch/$BUILD} vectors=''
+	[[ $line != *vhost-user* ]] || vectors=,vectors=0
 	# shellcheck disable=SC2016
 	start in_ns sw unshare -m sh -c 'mount --bind "$0" /etc && exec "$@"' "$TMP/etc" \
-		"$ROOT/tests/guest/run" -t 150 -a "$1" -q "$options$vectors,mac=02:00:00:00:00:0$1" "$TMP/ping.sh" \
+		"$ROOT/tests/guest/run" -t 150 -a "$1" -q "$line$vectors,mac=02:00:00:00:00:0$1" "$TMP/ping.sh" \
 		>"$TMP/guest.$1" 2>&1
 	RUN+=("$STARTED")
 }
