@@ -106,6 +106,14 @@ static const char *name_of(struct kernel *k, uint16_t number)
 				   : NULL;
 }
 
+/* A local address that moved on when the port which the user gave it to left is automatic again. */
+static bool is_configured(struct kernel *k, const struct fdb_entry *e, const char *dev)
+{
+	const struct model_fdb *w = model_fdb(&k->daemon->wanted, e->mac, e->vid);
+
+	return !is_automatic(k, e) || (w && strcmp(w->dev, dev) == 0);
+}
+
 static void collect(void *arg, const struct fdb_entry *e)
 {
 	struct collect *c = arg;
@@ -118,8 +126,8 @@ static void collect(void *arg, const struct fdb_entry *e)
 		return;
 	if (flags & FDB_LOCAL)
 		flags &= (uint16_t)~FDB_STATIC;
-	if (flags & (FDB_LOCAL | FDB_STATIC | FDB_EXT_LEARN) &&
-	    (!is_automatic(c->k, e) || model_fdb(&c->k->daemon->wanted, e->mac, e->vid)) && !c->ret)
+	if (flags & (FDB_LOCAL | FDB_STATIC | FDB_EXT_LEARN) && is_configured(c->k, e, dev) &&
+	    !c->ret)
 		c->ret = model_fdb_put(c->m, e->mac, e->vid, dev, flags);
 }
 
