@@ -360,6 +360,8 @@ static int do_line(struct scenario *s, char *line)
 		return 0;
 	if (strcmp(s->word[0], "refused") != 0 || s->n < 2)
 		return do_command(s);
+	if (check_outputs(s)) /* else a wrong output would pass for the refusal */
+		return -EBADMSG;
 	memmove(&s->word[0], &s->word[1], --s->n * sizeof(s->word[0]));
 	ret = do_command(s);
 	if (!ret)
