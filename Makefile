@@ -75,6 +75,11 @@ $(BUILD)/diff: $(DIFF) $(ARCHIVE_FILES)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $@ $(DIFF) $(ARCHIVES) $(LIBS)
 
+LIVE = $(call objects,tests/live/*.c tests/diff/*.c)
+$(BUILD)/live: $(LIVE) $(ARCHIVE_FILES)
+	$(call say,LD,$@)
+	$(Q)$(LINK) $@ $(filter-out %/diff.o,$(LIVE)) $(ARCHIVES) $(LIBS)
+
 # With clang these are libFuzzer programs (make fuzz); with gcc each replays the files it is given.
 $(FUZZ): %: %.o $(if $(FUZZER),,$(BUILD)/tests/replay.o) $(ARCHIVE_FILES)
 	$(call say,LD,$@)
@@ -84,7 +89,7 @@ $(BUILD)/bench-%: $(BUILD)/tools/bench/%.o $(ARCHIVE_FILES)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $@ $< $(ARCHIVES) $(LIBS) -lm -pthread
 
-tests: all $(UNIT) $(BUILD)/scenario $(BUILD)/diff $(FUZZ) $(BENCH)
+tests: all $(UNIT) $(BUILD)/scenario $(BUILD)/diff $(BUILD)/live $(FUZZ) $(BENCH)
 
 deps:
 	$(Q)tools/install-deps

@@ -123,6 +123,8 @@ int kernel_ports(struct side *s, struct port_state ports[PORTS + 1]);
 int uswitch_start(struct side *s);
 void uswitch_stop(struct side *s);
 int uswitch_command(struct side *s, const struct command *c);
+/* Says @text to the control socket as it stands. Returns the answer, 0 or -errno. */
+int uswitch_words(struct side *s, const char *text);
 int uswitch_wait(struct side *s, const uint64_t arrived[PORTS + 1]);
 int uswitch_fdb(struct side *s, struct entry *entries, unsigned max);
 int uswitch_vlans(struct side *s, struct vlan_entry *entries, unsigned max);

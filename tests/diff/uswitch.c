@@ -240,12 +240,18 @@ void uswitch_stop(struct side *s)
 	unlink(s->log);
 }
 
-int uswitch_command(struct side *s, const struct command *c)
+int uswitch_words(struct side *s, const char *text)
 {
 	const char *result;
+
+	return query(s, text, &result);
+}
+
+int uswitch_command(struct side *s, const struct command *c)
+{
 	char text[128];
 
-	return query(s, command_print(c, text, sizeof(text)), &result);
+	return uswitch_words(s, command_print(c, text, sizeof(text)));
 }
 
 /* Waits until the switch has counted all frames that reached its ports. */
