@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "switch/daemon/daemon.h"
+#include "tests/unit/suite.h"
 
 /* The backend: a model that verbs edit. */
 static struct model actual;
@@ -239,8 +240,6 @@ int main(void)
 {
 	Suite *s = suite_create("apply");
 	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, file_is_applied);
@@ -250,9 +249,5 @@ int main(void)
 	tcase_add_test(all, model_is_checked);
 	tcase_add_test(all, options_come_first);
 	suite_add_tcase(s, all);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

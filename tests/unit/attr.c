@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* attr: every type reads what it prints, and refuses the rest with a reason. */
 #include "switch/attr.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -180,8 +181,6 @@ int main(void)
 {
 	Suite *s = suite_create("attr");
 	TCase *t = tcase_create("attr");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, accepted, 0, sizeof(good) / sizeof(good[0]));
@@ -190,8 +189,5 @@ int main(void)
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, documented);
 	tcase_add_test(t, printed);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -4,6 +4,7 @@
  * sends, whole, cut short and with attributes missing.
  */
 #include "switch/daemon/brmsg.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -477,8 +478,6 @@ int main(void)
 {
 	Suite *s = suite_create("brmsg");
 	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(all, links);
 	tcase_add_test(all, bridge_settings);
@@ -491,9 +490,5 @@ int main(void)
 	tcase_add_test(all, cut_short);
 	tcase_add_test(all, verdicts);
 	suite_add_tcase(s, all);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

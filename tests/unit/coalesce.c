@@ -11,6 +11,7 @@
 
 #include "ports/offload.h"
 #include "tests/unit/bytes.h"
+#include "tests/unit/suite.h"
 
 #define SIZE 1448u
 #define TCP 6
@@ -442,8 +443,6 @@ int main(void)
 {
 	Suite *s = suite_create("coalesce");
 	TCase *t = tcase_create("coalesce");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
@@ -456,8 +455,5 @@ int main(void)
 	tcase_add_test(t, limits);
 	tcase_add_test(t, random_flows);
 	tcase_add_test(t, random_damage);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

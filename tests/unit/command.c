@@ -10,6 +10,7 @@
 
 #include "switch/print.h"
 #include "switch/words.h"
+#include "tests/unit/suite.h"
 
 static struct model m;
 static struct error err;
@@ -413,8 +414,6 @@ int main(void)
 {
 	Suite *s = suite_create("command");
 	TCase *t = tcase_create("command");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -427,8 +426,5 @@ int main(void)
 	tcase_add_test(t, same_name_elsewhere);
 	tcase_add_test(t, bound);
 	tcase_add_test(t, long_line);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu: held, let go, and what somebody else decided. */
 #include "switch/daemon/cpu.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -104,8 +105,6 @@ int main(void)
 {
 	Suite *s = suite_create("cpu");
 	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, held_and_let_go);
@@ -113,9 +112,5 @@ int main(void)
 	tcase_add_test(all, left_alone);
 	tcase_add_test(all, overruled);
 	suite_add_tcase(s, all);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

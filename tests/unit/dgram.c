@@ -11,6 +11,7 @@
 
 #include "ports/offload.h"
 #include "tests/unit/hand.h"
+#include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/uswitch-dgram-XXXXXX";
 static char ours[64], theirs[64], text[300];
@@ -335,8 +336,6 @@ int main(void)
 {
 	Suite *s = suite_create("dgram");
 	TCase *t = tcase_create("dgram");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -348,8 +347,5 @@ int main(void)
 	tcase_add_test(t, udp_fixed);
 	tcase_add_test(t, segments);
 	tcase_add_test(t, addresses);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

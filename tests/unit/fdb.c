@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fdb/fdb.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -424,8 +425,6 @@ int main(void)
 {
 	Suite *suite = suite_create("fdb");
 	TCase *tc = tcase_create("fdb");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -442,8 +441,5 @@ int main(void)
 	tcase_add_test(tc, removes_and_walks);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

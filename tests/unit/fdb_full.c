@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "fdb/fdb.h"
+#include "tests/unit/suite.h"
 
 #define FLOOD 10000000u
 #define BASE UINT64_C(0x020000000000)
@@ -365,8 +366,6 @@ int main(void)
 {
 	Suite *suite = suite_create("fdb_full");
 	TCase *tc = tcase_create("fdb_full");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, holds_its_size);
@@ -377,8 +376,5 @@ int main(void)
 	tcase_add_test(tc, news_add_up);
 	tcase_add_test(tc, reader_beside_writer);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

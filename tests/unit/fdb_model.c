@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fdb/fdb.h"
+#include "tests/unit/suite.h"
 
 #define N_MACS 60u
 #define N_VIDS 4u
@@ -371,14 +372,9 @@ int main(void)
 {
 	Suite *suite = suite_create("fdb_model");
 	TCase *tc = tcase_create("fdb_model");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, random_program, 0, 6);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

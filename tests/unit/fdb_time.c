@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "fdb/fdb.h"
+#include "tests/unit/suite.h"
 
 #define DAY_MS UINT64_C(86400000)
 #define CIRCLE_MS (UINT64_C(10) << 32) /* where a 32-bit stamp of 10 ms begins again */
@@ -217,8 +218,6 @@ int main(void)
 {
 	Suite *suite = suite_create("fdb_time");
 	TCase *tc = tcase_create("fdb_time");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -230,8 +229,5 @@ int main(void)
 	tcase_add_test(tc, sweep_schedule);
 	tcase_add_test(tc, ageing_begins_with_the_move);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* frame: lifting tags, writing them back, slices. */
 #include "ports/queue.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -246,8 +247,6 @@ int main(void)
 {
 	Suite *s = suite_create("frame");
 	TCase *t = tcase_create("frame");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, lift_plain);
@@ -262,8 +261,5 @@ int main(void)
 	tcase_add_test(t, slices);
 	tcase_add_test(t, drop_words);
 	tcase_add_test(t, arena);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* headers: what is found in each frame, and what is said of each shorter one. */
 #include "ports/headers.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -122,15 +123,10 @@ int main(void)
 {
 	Suite *s = suite_create("headers");
 	TCase *t = tcase_create("headers");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, found, 0, sizeof(frames) / sizeof(frames[0]));
 	tcase_add_loop_test(t, cut, 0, sizeof(frames) / sizeof(frames[0]));
 	tcase_add_test(t, chains);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

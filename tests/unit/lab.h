@@ -136,15 +136,4 @@ static UNUSED void lab_unprivileged(void (*fn)(void))
 	ck_assert_int_eq(status, 0);
 }
 
-static UNUSED int lab_run(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 #endif

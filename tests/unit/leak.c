@@ -16,6 +16,7 @@
 #include "ports/kinds.h"
 #include "switch/bridge.h"
 #include "switch/command.h"
+#include "tests/unit/suite.h"
 
 #define PORTS 8u         /* number 0 is the host's */
 #define MACS (PORTS + 1) /* a station behind each port, and one address that is behind several */
@@ -462,17 +463,11 @@ int main(void)
 {
 	Suite *suite = suite_create("leak");
 	TCase *tcase = tcase_create("tenants");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, test_untagged, 0, SETUPS);
 	tcase_add_loop_test(tcase, test_outer, 0, SETUPS);
 	tcase_add_loop_test(tcase, test_pairs, 0, SETUPS);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

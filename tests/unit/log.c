@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* log: lines on standard error, which here is a pipe. Each test is a process of its own. */
 #include "ports/log.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -129,8 +130,6 @@ int main(void)
 {
 	Suite *s = suite_create("log");
 	TCase *t = tcase_create("log");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, NULL);
@@ -140,8 +139,5 @@ int main(void)
 	tcase_add_test(t, rated);
 	tcase_add_test(t, long_line);
 	tcase_add_test(t, nobody_reads);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fdb/mac.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -112,8 +113,6 @@ int main(void)
 {
 	Suite *suite = suite_create("mac");
 	TCase *tc = tcase_create("mac");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, parse_accepts);
 	tcase_add_test(tc, parse_refuses);
@@ -121,8 +120,5 @@ int main(void)
 	tcase_add_test(tc, load_and_store);
 	tcase_add_test(tc, kinds);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

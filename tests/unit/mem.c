@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "tests/unit/hand.h"
+#include "tests/unit/suite.h"
 
 static struct port *port;
 static struct batch *batch;
@@ -223,8 +224,6 @@ int main(void)
 {
 	Suite *s = suite_create("mem");
 	TCase *t = tcase_create("mem");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -236,8 +235,5 @@ int main(void)
 	tcase_add_test(t, transmit_many);
 	tcase_add_test(t, transmit_offload);
 	tcase_add_test(t, link_news);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -14,6 +14,7 @@
 
 #include "switch/command.h"
 #include "switch/print.h"
+#include "tests/unit/suite.h"
 
 #define ROUNDS_MAX 3
 
@@ -370,8 +371,6 @@ int main(void)
 {
 	Suite *s = suite_create("model");
 	TCase *t = tcase_create("model");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
@@ -382,8 +381,5 @@ int main(void)
 	tcase_add_test(t, dangling);
 	tcase_add_test(t, group_address);
 	tcase_add_test(t, full);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -12,6 +12,7 @@
 #include "ports/csum.h"
 #include "ports/headers.h"
 #include "tests/unit/bytes.h"
+#include "tests/unit/suite.h"
 
 #define MSS 1448u
 #define TCP 6
@@ -495,8 +496,6 @@ int main(void)
 {
 	Suite *s = suite_create("offload");
 	TCase *t = tcase_create("offload");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 120);
@@ -510,8 +509,5 @@ int main(void)
 	tcase_add_test(t, udp_zero);
 	tcase_add_test(t, sctp);
 	tcase_add_test(t, sums);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

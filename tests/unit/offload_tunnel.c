@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/unit/bytes.h"
+#include "tests/unit/suite.h"
 
 #define MSS 1398u
 #define TCP 6
@@ -417,8 +418,6 @@ int main(void)
 {
 	Suite *s = suite_create("offload_tunnel");
 	TCase *t = tcase_create("offload_tunnel");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
@@ -428,8 +427,5 @@ int main(void)
 	tcase_add_test(t, too_deep);
 	tcase_add_test(t, mark_from_outside);
 	tcase_add_test(t, random_changes);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

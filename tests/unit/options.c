@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "switch/daemon/notify.h"
+#include "tests/unit/suite.h"
 
 static struct options o;
 static struct error err;
@@ -278,8 +279,6 @@ int main(void)
 {
 	Suite *s = suite_create("options");
 	TCase *words = tcase_create("words"), *places = tcase_create("places");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(words, NULL, forget_words);
 	tcase_add_checked_fixture(places, NULL, forget_words);
@@ -295,9 +294,5 @@ int main(void)
 	tcase_add_test(places, ready_is_told);
 	suite_add_tcase(s, words);
 	suite_add_tcase(s, places);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include "tests/unit/lab_veth.h"
+#include "tests/unit/suite.h"
 
 #define BIG 60000u
 #define STSO 0x1fu /* ETHTOOL_STSO; its header has a PORT_NONE of its own */
@@ -350,5 +351,5 @@ int main(void)
 	tcase_add_test(c, bypass);
 	tcase_add_test(c, over_mtu);
 	suite_add_tcase(suite, c);
-	return lab_run(suite);
+	return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/lab_veth.h"
+#include "tests/unit/suite.h"
 
 START_TEST(down)
 {
@@ -329,5 +330,5 @@ int main(void)
 	tcase_add_test(c, other_namespace);
 	tcase_add_test(c, namespace_deleted);
 	suite_add_tcase(suite, c);
-	return lab_run(suite);
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/hand.h"
+#include "tests/unit/suite.h"
 
 #define S UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
@@ -451,8 +452,6 @@ int main(void)
 {
 	Suite *s = suite_create("pcap");
 	TCase *t = tcase_create("pcap");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -472,8 +471,5 @@ int main(void)
 	tcase_add_test(t, records);
 	tcase_add_test(t, no_record);
 	tcase_add_test(t, disk_full);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ports/kinds.h"
+#include "tests/unit/suite.h"
 
 static const struct port_option wire_options[] = {
 	{ .name = "mtu", .type = PORT_OPT_NUMBER, .min = 68, .max = 65521, .help = "" },
@@ -274,8 +275,6 @@ int main(void)
 {
 	Suite *s = suite_create("port");
 	TCase *t = tcase_create("port");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, good_specs, 0, sizeof(good) / sizeof(good[0]));
@@ -287,8 +286,5 @@ int main(void)
 	tcase_add_test(t, print_cut);
 	tcase_add_test(t, real_kinds);
 	tcase_add_test(t, help);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

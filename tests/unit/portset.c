@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vlan/portset.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -123,16 +124,11 @@ int main(void)
 {
 	Suite *suite = suite_create("portset");
 	TCase *tc = tcase_create("portset");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, add_has_del);
 	tcase_add_test(tc, only_words_in_use);
 	tcase_add_test(tc, walks_in_order);
 	tcase_add_test(tc, algebra);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "switch/command.h"
 #include "switch/daemon/daemon.h"
 #include "switch/print.h"
+#include "tests/unit/suite.h"
 
 #define GOLDEN "tests/unit/golden/verbs.txt"
 
@@ -169,19 +170,15 @@ int main(void)
 {
 	Suite *s = suite_create("record");
 	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	int status;
 
 	d.backend = (struct backend){ &record_ops, NULL };
 	model_init(&actual, "br0");
 	model_init(&d.wanted, "br0");
 	tcase_add_test(all, golden);
 	suite_add_tcase(s, all);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	status = suite_run(s);
 	model_fini(&actual);
 	model_fini(&d.wanted);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }

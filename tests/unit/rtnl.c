@@ -13,6 +13,7 @@
 
 #include "ports/kinds.h"
 #include "switch/daemon/resolve.h"
+#include "tests/unit/suite.h"
 
 #define LOWER_UP (1u << 16) /* IFF_LOWER_UP, which <net/if.h> lacks */
 
@@ -236,8 +237,6 @@ int main(void)
 {
 	Suite *s = suite_create("rtnl");
 	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(all, whole);
 	tcase_add_test(all, held_taps);
@@ -246,9 +245,5 @@ int main(void)
 	tcase_add_test(all, bare_names);
 	tcase_add_test(all, bridges_are_no_ports);
 	suite_add_tcase(s, all);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -15,102 +15,29 @@
 
 #include "ports/offload.h"
 #include "ports/port.h"
+#include "tests/unit/listener.h"
+#include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/uswitch-stream-XXXXXX";
 static char path[64], text[256];
-static struct port *port, *guest;
-static struct batch *batch;
-static struct port_stats in;
-static struct txq *txq;
-static struct error err;
-static struct port *watched[1024]; /* by descriptor */
-static uint64_t at;                /* the deadline last asked for */
-static int refuse;                 /* what accept() answers */
-static unsigned n_link;
-
-static void on_watch(void *ctx, struct port *p, int fd, unsigned what)
-{
-	(void)ctx;
-	watched[fd] = what ? p : NULL;
-}
-
-static void on_deadline(void *ctx, struct port *p, uint64_t at_ms)
-{
-	(void)ctx;
-	(void)p;
-	at = at_ms;
-}
-
-static void on_link(void *ctx, struct port *p, const struct link *link)
-{
-	(void)ctx;
-	p->link = *link;
-	n_link++;
-}
-
-static int on_accept(void *ctx, struct port *listener, struct port *p)
-{
-	(void)ctx;
-	ck_assert_ptr_eq(listener, port);
-	if (refuse)
-		return refuse;
-	guest = p;
-	guest->number = 7;
-	return 0;
-}
-
-static const struct port_host host = {
-	.watch = on_watch,
-	.deadline = on_deadline,
-	.link_changed = on_link,
-	.accept = on_accept,
-};
 
 static void setup(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/sock", dir);
-	batch = malloc(sizeof(*batch));
-	ck_assert_int_eq(batch_init(batch), 0);
-	batch->stats = &in;
-	txq = calloc(1, sizeof(*txq));
+	listener_setup();
 }
 
 static void teardown(void)
 {
-	if (guest)
-		guest->ops->close(guest);
-	if (port)
-		port->ops->close(port);
-	for (unsigned i = 0; i < 1024; i++)
-		ck_assert_ptr_null(watched[i]);
+	listener_teardown();
 	ck_assert_int_eq(access(path, F_OK), -1);
 	ck_assert_int_eq(rmdir(dir), 0);
-	batch_fini(batch);
-	free(batch);
-	free(txq);
 }
 
-static int open_port(const char *what)
-{
-	static struct port_spec spec;
-	int ret = port_spec_parse(what, &spec, &err);
-
-	return ret ? ret : spec.ops->open(&spec, NULL, &host, &port, &err);
-}
-
-/* Tells @p what is ready. */
 static void events(struct port *p)
 {
-	for (int fd = 0; fd < 1024; fd++) {
-		struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
-
-		if (watched[fd] == p && poll(&pfd, 1, 0) == 1)
-			p->ops->event(p, fd,
-				      (pfd.revents & POLLIN ? PORT_IN : 0u) |
-					      (pfd.revents & ~POLLIN ? PORT_OUT : 0u),
-				      1000);
-	}
+	listener_events(p, POLLIN | POLLOUT);
 }
 
 static int unix_socket(bool listening)
@@ -133,7 +60,7 @@ static int join(void)
 	int peer;
 
 	snprintf(text, sizeof(text), "stream:unix:%s,name=vm,listen", path);
-	ck_assert_int_eq(open_port(text), 0);
+	ck_assert_int_eq(listener_open(text), 0);
 	ck_assert(port->link.present && !port->link.carrier);
 	peer = unix_socket(false);
 	events(port);
@@ -409,7 +336,7 @@ START_TEST(turned_away)
 
 	refuse = -ENOSPC;
 	snprintf(text, sizeof(text), "stream:unix:%s,name=vm,listen", path);
-	ck_assert_int_eq(open_port(text), 0);
+	ck_assert_int_eq(listener_open(text), 0);
 	peer = unix_socket(false);
 	events(port);
 	ck_assert_int_eq(recv(peer, &byte, 1, 0), 0);
@@ -424,7 +351,7 @@ START_TEST(connects)
 	uint64_t last;
 
 	snprintf(text, sizeof(text), "stream:unix:%s,name=up", path);
-	ck_assert_int_eq(open_port(text), 0);
+	ck_assert_int_eq(listener_open(text), 0);
 	guest = port;
 	port = NULL;
 	guest->number = 7;
@@ -474,7 +401,7 @@ START_TEST(tcp)
 	ck_assert_int_eq(listen(listener, 1), 0);
 	getsockname(listener, (struct sockaddr *)&sin, &size);
 	snprintf(text, sizeof(text), "stream:127.0.0.1:%u,name=up", ntohs(sin.sin_port));
-	ck_assert_int_eq(open_port(text), 0);
+	ck_assert_int_eq(listener_open(text), 0);
 	guest = port;
 	port = NULL;
 	guest->number = 7;
@@ -508,21 +435,21 @@ START_TEST(addresses)
 	int other;
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		ck_assert_int_lt(open_port(bad[i][0]), 0);
+		ck_assert_int_lt(listener_open(bad[i][0]), 0);
 		ck_assert_msg(strstr(err.text, bad[i][1]), "%s", err.text);
 	}
 	close(unix_socket(true)); /* nobody serves this path any more */
 	snprintf(text, sizeof(text), "stream:unix:%s,listen", path);
-	ck_assert_int_eq(open_port(text), 0);
+	ck_assert_int_eq(listener_open(text), 0);
 	port->ops->close(port);
 	port = NULL;
 	other = unix_socket(true);
-	ck_assert_int_eq(open_port(text), -EADDRINUSE);
+	ck_assert_int_eq(listener_open(text), -EADDRINUSE);
 	ck_assert_int_eq(lstat(path, &st), 0);
 	close(other);
 	unlink(path);
 	close(open(path, O_CREAT | O_WRONLY, 0600)); /* not a socket: not ours to remove */
-	ck_assert_int_eq(open_port(text), -EADDRINUSE);
+	ck_assert_int_eq(listener_open(text), -EADDRINUSE);
 	ck_assert_int_eq(lstat(path, &st), 0);
 	unlink(path);
 }
@@ -532,8 +459,6 @@ int main(void)
 {
 	Suite *s = suite_create("stream");
 	TCase *t = tcase_create("stream");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -549,8 +474,5 @@ int main(void)
 	tcase_add_test(t, connects);
 	tcase_add_test(t, tcp);
 	tcase_add_test(t, addresses);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

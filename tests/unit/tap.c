@@ -9,6 +9,7 @@
 #include "ports/iface.h"
 #include "tests/unit/lab_port.h"
 #include "tests/unit/lab_wire.h"
+#include "tests/unit/suite.h"
 
 #define ALL_KERNELS (OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6)
 #define BIG 60000u
@@ -570,5 +571,5 @@ int main(void)
 	tcase_add_test(c, guest);
 	tcase_add_test(c, guest_full);
 	suite_add_tcase(suite, c);
-	return lab_run(suite);
+	return suite_run(suite);
 }

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
+
 #define CASES_MAX 128
 #define TEXT_MAX 16384
 
@@ -148,16 +150,13 @@ int main(void)
 {
 	Suite *s = suite_create("uswitchctl");
 	TCase *t = tcase_create("uswitchctl");
-	SRunner *r = srunner_create(s);
-	int failed;
+	int status;
 
 	read_cases();
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, prints, 0, n_cases);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	status = suite_run(s);
 	for (int i = 0; i < n_cases; i++)
 		free(cases[i]);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "ports/port.h"
+#include "tests/unit/listener.h"
+#include "tests/unit/suite.h"
 
 struct request {
 	uint32_t magic, version, type;
@@ -25,101 +27,35 @@ struct request {
 
 static char base[] = "/tmp/uswitch-vde-XXXXXX";
 static char dir[64], theirs[80], text[256];
-static struct port *port, *guest;
-static struct batch *batch;
-static struct port_stats in;
-static struct txq *txq;
-static struct error err;
-static struct port *watched[1024]; /* by descriptor */
-static uint64_t at;                /* the deadline last asked for */
-static int refuse;                 /* what accept() answers */
 static uint8_t bytes[70000];
-
-static void on_watch(void *ctx, struct port *p, int fd, unsigned what)
-{
-	(void)ctx;
-	watched[fd] = what ? p : NULL;
-}
-
-static void on_deadline(void *ctx, struct port *p, uint64_t at_ms)
-{
-	(void)ctx;
-	(void)p;
-	at = at_ms;
-}
-
-static void on_link(void *ctx, struct port *p, const struct link *link)
-{
-	(void)ctx;
-	p->link = *link;
-}
-
-static int on_accept(void *ctx, struct port *listener, struct port *p)
-{
-	(void)ctx;
-	ck_assert_ptr_eq(listener, port);
-	if (refuse)
-		return refuse;
-	guest = p;
-	guest->number = 7;
-	return 0;
-}
-
-static const struct port_host host = {
-	.watch = on_watch,
-	.deadline = on_deadline,
-	.link_changed = on_link,
-	.accept = on_accept,
-};
 
 static void setup(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(base));
 	snprintf(dir, sizeof(dir), "%s/sw", base);
 	snprintf(theirs, sizeof(theirs), "%s/theirs", base);
-	batch = malloc(sizeof(*batch));
-	ck_assert_int_eq(batch_init(batch), 0);
-	batch->stats = &in;
-	txq = calloc(1, sizeof(*txq));
+	listener_setup();
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 7);
 }
 
 static void teardown(void)
 {
-	if (guest)
-		guest->ops->close(guest);
-	if (port)
-		port->ops->close(port);
-	for (unsigned i = 0; i < 1024; i++)
-		ck_assert_ptr_null(watched[i]);
+	listener_teardown();
 	ck_assert_int_eq(access(dir, F_OK), -1); /* with all that was in it */
 	unlink(theirs);
 	ck_assert_int_eq(rmdir(base), 0);
-	batch_fini(batch);
-	free(batch);
-	free(txq);
 }
 
 static int open_port(const char *options)
 {
-	static struct port_spec spec;
-	int ret;
-
 	snprintf(text, sizeof(text), "vde:%s,name=vm%s", dir, options);
-	ret = port_spec_parse(text, &spec, &err);
-	return ret ? ret : spec.ops->open(&spec, NULL, &host, &port, &err);
+	return listener_open(text);
 }
 
-/* Tells @p what is ready. */
 static void events(struct port *p)
 {
-	for (int fd = 0; fd < 1024; fd++) {
-		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-		if (watched[fd] == p && poll(&pfd, 1, 0) == 1)
-			p->ops->event(p, fd, PORT_IN, 1000);
-	}
+	listener_events(p, POLLIN);
 }
 
 static int bound(const char *path, int type)
@@ -537,8 +473,6 @@ int main(void)
 {
 	Suite *s = suite_create("vde");
 	TCase *t = tcase_create("vde");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -553,8 +487,5 @@ int main(void)
 	tcase_add_loop_test(t, permissions, 0, 6);
 	tcase_add_test(t, bad_options);
 	tcase_add_test(t, leftovers);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

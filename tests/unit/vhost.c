@@ -6,6 +6,7 @@
 
 #include "ports/kinds.h"
 #include "tests/unit/front_start.h"
+#include "tests/unit/suite.h"
 
 #define PATH_MAX_TEST 64
 #define HDR 12u
@@ -566,11 +567,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_run(suite());
 }

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "tests/unit/hostile.h"
+#include "tests/unit/suite.h"
 
 #define HDR 12u
 #define LATE_MS \
@@ -556,14 +557,9 @@ int main(void)
 {
 	Suite *s = suite_create("vhost_hostile");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, every_row);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -12,6 +12,7 @@
 #include "ports/vhost_call.h"
 #include "ports/vring.h"
 #include "tests/unit/front_start.h"
+#include "tests/unit/suite.h"
 
 #define NUM 16u
 #define QUEUE 1u
@@ -252,8 +253,6 @@ int main(void)
 {
 	Suite *s = suite_create("vhost_resume");
 	TCase *t = tcase_create("resume");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -262,8 +261,5 @@ int main(void)
 	tcase_add_test(t, nonsense);
 	tcase_add_test(t, call);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

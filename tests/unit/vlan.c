@@ -10,6 +10,7 @@
 #include "ports/kinds.h"
 #include "switch/bridge.h"
 #include "switch/command.h"
+#include "tests/unit/suite.h"
 
 #define N_PORTS 3
 
@@ -307,8 +308,6 @@ int main(void)
 {
 	Suite *suite = suite_create("vlan");
 	TCase *words = tcase_create("words"), *bridge = tcase_create("bridge");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(words, test_range, 0, (int)(sizeof(ranges) / sizeof(ranges[0])));
 	tcase_add_test(words, test_member);
@@ -321,9 +320,5 @@ int main(void)
 	tcase_add_test(bridge, test_default_pvid);
 	tcase_add_test(bridge, test_forgets);
 	suite_add_tcase(suite, bridge);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* words: splitting, quoting, and that quoting undoes splitting. */
 #include "switch/words.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -146,8 +147,6 @@ int main(void)
 {
 	Suite *s = suite_create("words");
 	TCase *t = tcase_create("words");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, plain);
@@ -157,8 +156,5 @@ int main(void)
 	tcase_add_test(t, many);
 	tcase_add_loop_test(t, round_trip, 0, 4);
 	tcase_add_test(t, short_room);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

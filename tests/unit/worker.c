@@ -10,6 +10,7 @@
 
 #include "fdb/mac.h"
 #include "switch/daemon/daemon.h"
+#include "tests/unit/suite.h"
 
 #define N_FAKES 3
 #define FAKES_MAX 63
@@ -326,8 +327,6 @@ int main(void)
 {
 	Suite *s = suite_create("worker");
 	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, idle_never_wakes);
@@ -343,9 +342,5 @@ int main(void)
 	tcase_add_test(all, removed_while_polled);
 	tcase_add_test(all, removed_while_ready);
 	suite_add_tcase(s, all);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }
