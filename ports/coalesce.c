@@ -22,7 +22,6 @@
 #define TCP_URGENT 18u  /* from here on: what nobody changes */
 #define TCP_ENDS 0x09u  /* PSH, FIN: the last one of a super-frame may have them */
 #define TCP_PLAIN 0x10u /* ACK: has to be there, and no other one */
-#define IPV4_DF 0x40u
 
 /* What is known of one frame. */
 struct segment {
@@ -95,7 +94,6 @@ static bool continues(const struct coalesce_run *r, const struct segment *s)
 	const struct frame *f = s->frame, *g = r->first;
 	const uint8_t *a = g->data + NET, *b = f->data + NET;
 	const uint8_t *t = g->data + r->l4, *u = f->data + s->l4;
-	uint16_t step = (uint16_t)(s->id - r->id);
 
 	if (!r->open || !s->whole || f->vnet.gso_type || s->hdr != r->hdr || !s->len ||
 	    s->len > r->size || s->seq != r->seq || (s->flags & (uint8_t)~TCP_ENDS) != TCP_PLAIN ||
@@ -107,7 +105,7 @@ static bool continues(const struct coalesce_run *r, const struct segment *s)
 	if (r->l4 == NET + IPV6_LEN)
 		return !memcmp(a, b, 4) && a[7] == b[7];
 	return a[0] == b[0] && a[1] == b[1] && a[6] == b[6] && a[8] == b[8] &&
-	       (r->super ? step == r->step : step == 1 || (!step && a[6] & IPV4_DF));
+	       s->id == (uint16_t)(r->id + 1); /* as they are when it is cut again */
 }
 
 /* Whether the checksums of @f, whose TCP header is at @l4, are right. */
@@ -174,7 +172,6 @@ static bool append(struct coalesce *c, struct coalesce_run *r, const struct segm
 	super->data[r->l4 + 13] |= s->flags;
 	r->entry->more++;
 	r->seq += s->len;
-	r->step = (uint16_t)(s->id - r->id);
 	r->id = s->id;
 	r->open = !(s->flags & TCP_ENDS) && s->len == r->size;
 	return true;

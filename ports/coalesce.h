@@ -28,7 +28,7 @@ struct coalesce_run {
 	uint32_t l4, hdr;          /* offsets in all of them: TCP, payload */
 	uint32_t seq;              /* the next one's */
 	uint32_t size;             /* bytes of payload of each, the last may have fewer */
-	uint16_t id, step;         /* IPv4: the last one's identification, and how it grows */
+	uint16_t id;               /* IPv4: the last one's identification */
 	bool open;                 /* it may go on */
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,11 +38,12 @@ ssize_t passed_recv(int sock, void *bytes, size_t len, int *fd)
 
 int passed_spec(const char **spec, int fd, char room[PASSED_SPEC_MAX], struct error *err)
 {
+	bool wanted = !strncmp(*spec, "fd:", 3);
 	int len;
 
 	if (fd < 0)
-		return 0;
-	if (strncmp(*spec, "fd:", 3) != 0)
+		return wanted ? error_set(err, -EINVAL, "no descriptor came with it") : 0;
+	if (!wanted)
 		return error_set(err, -EINVAL, "a descriptor came with it, which only fd:N takes");
 	len = snprintf(room, PASSED_SPEC_MAX, "fd:%d%s", fd, *spec + strcspn(*spec, ","));
 	if (len >= (int)PASSED_SPEC_MAX)

@@ -23,7 +23,7 @@ ssize_t passed_recv(int sock, void *bytes, size_t len, int *fd);
 
 /*
  * If *@spec, the description of a port, is one of a descriptor, makes it that of @fd, in @room.
- * With -1 it is left alone. Returns 0, or -EINVAL with a sentence: @fd has no use.
+ * Returns 0, or -EINVAL with a sentence: @fd has no use, or is -1 and wanted.
  */
 int passed_spec(const char **spec, int fd, char room[PASSED_SPEC_MAX], struct error *err);
 

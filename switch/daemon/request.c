@@ -409,6 +409,8 @@ enum request_next request_run(struct daemon *d, char *line, size_t len, int fd, 
 		ret = command_parse(words.n - (unsigned)options, words.word + options, &r.command,
 				    &err);
 	walk->how = r.how;
+	if (!ret && fd >= 0 && r.command.op != COMMAND_LINK_ADD)
+		ret = error_set(&err, -EINVAL, "a descriptor came with it, which only fd:N takes");
 	if (!ret)
 		ret = run[r.command.op](&r, &err);
 	passed_end(fd);
