@@ -57,6 +57,11 @@ echo 'allow none' >"$ETC/more.conf"
 check "include" allowed
 echo 'deny none' >>"$ETC/more.conf"
 check "include deny" denied
+conf 'include more.conf'
+echo 'allow none' >"$ETC/more.conf"
+# shellcheck disable=SC2016
+check "a file of the folder that it is called in is not included" says "absolute path" \
+	inside sh -c 'cd /etc/uswitch && exec "$@"' - timeout 10 python3 "$ROOT/tests/system/receive-fd.py" "$HELPER" --br=none
 conf 'allow none' 'include /etc/uswitch/bridge.conf'
 check "files in a circle" denied
 conf 'allow none' 'include /etc/uswitch'
@@ -122,6 +127,9 @@ ctl link add mem:,name="$PORT"
 check "nobody gets a TAP when the switch refuses" says 'there is a port "tap' receive "$HELPER" --br=lab
 check "which is gone" no_if "$PORT"
 ctl link del dev "$PORT"
+ns away
+check "nor from another namespace than the switch's" says "another network namespace" \
+	in_ns away "${INSIDE[@]}" timeout 10 python3 "$ROOT/tests/system/receive-fd.py" "$HELPER" --br=lab
 
 # As users call it: setuid root, by somebody who may do nothing.
 if [ -e /proc/self/loginuid ] && setpriv --reuid=65534 true 2>/dev/null; then

@@ -61,7 +61,7 @@ wait "$SWITCH" 2>/dev/null
 check "the directory of a killed switch is left" test -S "$TMP/lan/ctl"
 switch sw -p "vde:$TMP/lan,name=vm"
 check "and taken over" guest $A send $ALL
-check "nothing of it is left" sh -c "! ls '$TMP/lan' | grep -v '^ctl$'"
+check "nothing of it is left" wait_for 2 sh -c "! ls '$TMP/lan' | grep -v '^ctl$'"
 check "a second switch does not get it" refused "$BUILD/uswitch" -S "$TMP/second.sock" -p "vde:$TMP/lan"
 
 plug a "$TMP/lan" 10.0.0.1/24

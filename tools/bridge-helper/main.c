@@ -124,6 +124,8 @@ static int read_rule(char *line, const char *br, unsigned depth, struct verdict 
 		v->denied |= mine;
 	else if (strcmp(word, "include") != 0)
 		return -1;
+	else if (*rest != '/') /* it would be one of the user's, where he calls us */
+		return fail(rest, "a file to include needs its absolute path");
 	else if (depth == INCLUDES_MAX)
 		return fail(rest, "too many files inside files");
 	else if (read_access(rest, br, depth + 1, v))
@@ -251,6 +253,29 @@ static int connect_to(const char *name)
 	return connect_in(folder, name);
 }
 
+/*
+ * Is the switch on @fd in our network namespace? It finds the interface by its name, which may be
+ * another one's elsewhere. Returns 0 if so.
+ */
+static int check_home(const char *br, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	struct stat ours, theirs;
+	char path[64];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return fail(br, strerror(errno));
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)peer.pid);
+	if (stat("/proc/self/ns/net", &ours))
+		return fail("/proc/self/ns/net", strerror(errno));
+	if (stat(path, &theirs))
+		return fail("cannot tell the switch's network namespace", strerror(errno));
+	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+		return fail(br, "the switch is in another network namespace than we are");
+	return 0;
+}
+
 /* Ends @text, the inside of a JSON string, at its quote; returns it without backslashes. */
 static const char *unquote(char *text)
 {
@@ -277,6 +302,10 @@ static int ask(const char *br, const char *ifname)
 		return fail(br, errno == ENOENT || errno == ECONNREFUSED
 					? "no such switch is running"
 					: strerror(errno));
+	if (check_home(br, fd)) {
+		close(fd);
+		return -1;
+	}
 	len = snprintf(text, sizeof(text), "link add packet:%s,host=drop,temporary\n", ifname);
 	if (send(fd, text, (size_t)len, MSG_NOSIGNAL) != len)
 		got = -1;
