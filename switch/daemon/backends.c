@@ -18,6 +18,23 @@ void backends_close(struct daemon *d)
 	leaver_wait(d);
 }
 
+/* Keeps the first sentence. */
+static void note(void *arg, const char *sentence)
+{
+	struct error *why = arg;
+
+	if (!why->text[0])
+		error_set(why, 0, "%s", sentence);
+}
+
+int backends_check(const struct backend *b, const struct model *m, struct error *err)
+{
+	struct error why = { "" };
+
+	b->ops->lacks(b->ctx, m, note, &why);
+	return why.text[0] ? error_set(err, -EOPNOTSUPP, "%s", why.text) : 0;
+}
+
 /* Opens one backend and brings it to the configuration. */
 static int try(struct daemon *d,
 	       int (*open)(struct daemon *d, struct backend *b, struct error *err),
@@ -28,7 +45,9 @@ static int try(struct daemon *d,
 	if (ret)
 		return ret;
 	d->backend.ops->limit(d->backend.ctx, &d->base);
-	ret = daemon_apply(d, &d->base, err);
+	ret = backends_check(&d->backend, &d->base, err);
+	if (!ret)
+		ret = daemon_apply(d, &d->base, err);
 	if (!ret)
 		ret = d->backend.ops->start(d->backend.ctx, false, err);
 	if (ret)

@@ -68,6 +68,12 @@ static void begin_link(struct netlink_msg *m, uint16_t type, uint16_t flags, uin
 	netlink_begin(m, type, flags, &ifi, sizeof(ifi));
 }
 
+static void put_protocols(struct netlink_msg *m, bool stp, bool mcast_snooping)
+{
+	netlink_put_u32(m, IFLA_BR_STP_STATE, stp);
+	netlink_put_u8(m, IFLA_BR_MCAST_SNOOPING, mcast_snooping);
+}
+
 void brmsg_bridge_add(struct netlink_msg *m, const char *name)
 {
 	struct nlattr *info, *data;
@@ -77,15 +83,29 @@ void brmsg_bridge_add(struct netlink_msg *m, const char *name)
 	info = netlink_nest(m, IFLA_LINKINFO);
 	netlink_put_text(m, IFLA_INFO_KIND, "bridge");
 	data = netlink_nest(m, IFLA_INFO_DATA);
-	netlink_put_u32(m, IFLA_BR_STP_STATE, 0);
-	netlink_put_u8(m, IFLA_BR_MCAST_SNOOPING, 0);
+	put_protocols(m, false, false);
 	netlink_nest_end(m, data);
 	netlink_nest_end(m, info);
 }
 
-void brmsg_link_del(struct netlink_msg *m, int ifindex)
+void brmsg_bridge_protocols(struct netlink_msg *m, int ifindex, bool stp, bool mcast_snooping)
+{
+	struct nlattr *info, *data;
+
+	begin_link(m, RTM_NEWLINK, 0, AF_UNSPEC, ifindex, false, false);
+	info = netlink_nest(m, IFLA_LINKINFO);
+	netlink_put_text(m, IFLA_INFO_KIND, "bridge");
+	data = netlink_nest(m, IFLA_INFO_DATA);
+	put_protocols(m, stp, mcast_snooping);
+	netlink_nest_end(m, data);
+	netlink_nest_end(m, info);
+}
+
+void brmsg_link_del(struct netlink_msg *m, int ifindex, const char *name)
 {
 	begin_link(m, RTM_DELLINK, 0, AF_UNSPEC, ifindex, false, false);
+	if (!ifindex)
+		netlink_put_text(m, IFLA_IFNAME, name);
 }
 
 void brmsg_link_up(struct netlink_msg *m, int ifindex, bool up)
@@ -344,6 +364,8 @@ static void read_bridge(const struct nlattr *data, struct brmsg_link *l)
 	}
 	l->bridge[BRIDGE_AGEING_TIME] *= CLOCK_MS;
 	l->bridge[BRIDGE_VLAN_PROTOCOL] = ntohs((uint16_t)l->bridge[BRIDGE_VLAN_PROTOCOL]);
+	l->stp = netlink_number(table[IFLA_BR_STP_STATE], 0);
+	l->mcast_snooping = netlink_number(table[IFLA_BR_MCAST_SNOOPING], 0);
 	l->n_learned = (uint32_t)netlink_number(table[BR_FDB_N_LEARNED], UINT32_MAX);
 }
 

@@ -19,8 +19,10 @@
 
 /* Makes the bridge @name, down, that floods multicast and has no spanning tree. */
 void brmsg_bridge_add(struct netlink_msg *m, const char *name);
-/* Deletes interface @ifindex. */
-void brmsg_link_del(struct netlink_msg *m, int ifindex);
+/* Has bridge @ifindex speak the spanning tree protocol, and look into multicast, or not. */
+void brmsg_bridge_protocols(struct netlink_msg *m, int ifindex, bool stp, bool mcast_snooping);
+/* Deletes interface @ifindex or, when that is 0, @name. */
+void brmsg_link_del(struct netlink_msg *m, int ifindex, const char *name);
 /* Brings it up or down. */
 void brmsg_link_up(struct netlink_msg *m, int ifindex, bool up);
 /* Sets its MTU in bytes. */
@@ -74,9 +76,10 @@ struct brmsg_link {
 	int master;                       /* 0 = none */
 	uint32_t bridge_has;              /* bit N: enum bridge_attr N is in `bridge` */
 	uint64_t bridge[BRIDGE_ATTR_MAX]; /* of a bridge */
-	uint32_t n_learned;               /* UINT32_MAX = the kernel does not count them */
-	bool port;                        /* it is a bridge's port: */
-	uint16_t number;                  /* 1..1023 */
+	bool stp, mcast_snooping;
+	uint32_t n_learned; /* UINT32_MAX = the kernel does not count them */
+	bool port;          /* it is a bridge's port: */
+	uint16_t number;    /* 1..1023 */
 	uint32_t port_has;
 	uint64_t attr[PORT_ATTR_MAX];
 	struct port_stats stats; /* rx, rx_bytes, rx_missed, tx, tx_bytes and queued */

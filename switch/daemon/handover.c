@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "ports/log.h"
+#include "switch/daemon/backends.h"
 #include "switch/daemon/control.h"
 #include "switch/daemon/drift.h"
 #include "switch/daemon/kernel.h"
@@ -33,20 +34,10 @@ static uint64_t now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* The first sentence of what the new backend cannot have. */
-static void note(void *arg, const char *sentence)
-{
-	struct error *why = arg;
-
-	if (!why->text[0])
-		error_set(why, 0, "%s", sentence);
-}
-
 /* Opens the new backend beside the old one, and brings it to the configuration. */
 static int prepare(struct handover *h, bool kernel, struct error *err)
 {
 	struct daemon *d = h->d;
-	struct error why = { "" };
 	struct model next, actual;
 	int ret;
 
@@ -59,9 +50,7 @@ static int prepare(struct handover *h, bool kernel, struct error *err)
 	ret = drift_follow(d, &next, &actual, err);
 	if (!ret) {
 		h->to.ops->limit(h->to.ctx, &next);
-		h->to.ops->lacks(h->to.ctx, &next, note, &why);
-		if (why.text[0])
-			ret = error_set(err, -EOPNOTSUPP, "%s", why.text);
+		ret = backends_check(&h->to, &next, err);
 	}
 	d->backend = h->to;
 	d->serving = &h->from;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ports/log.h"
+#include "switch/daemon/kernel_fdb.h"
 #include "switch/daemon/loop.h"
 
 #define PATIENCE_S 10
@@ -35,8 +36,7 @@ const struct brstate *kernel_state(struct kernel *k)
 	return &k->state;
 }
 
-/* The same, where the ports are as they are now, whatever became of their settings. */
-static const struct brstate *ports_state(struct kernel *k)
+const struct brstate *kernel_ports_state(struct kernel *k)
 {
 	return k->same_ports ? &k->state : kernel_state(k);
 }
@@ -74,62 +74,15 @@ int kernel_link(struct kernel *k, int ifindex, const char *name, struct brmsg_li
 	return netlink_ask(k->ask, &m, take_link, l, NULL);
 }
 
-/* Makes the bridge. */
-static int create(struct kernel *k, struct error *err)
-{
-	const char *name = k->daemon->options.name;
-	struct brmsg_link l;
-	struct netlink_msg m;
-	int ret;
-
-	brmsg_bridge_add(&m, name);
-	ret = kernel_do(k, &m, name, err);
-	if (ret == -EOPNOTSUPP)
-		return error_set(err, ret,
-				 "%s: this kernel has no bridge (CONFIG_BRIDGE, modprobe bridge)",
-				 name);
-	if (ret)
-		return ret;
-	k->created = true;
-	ret = kernel_link(k, 0, name, &l);
-	if (ret)
-		return error_set(err, ret, "%s: cannot read the bridge that was made: %s", name,
-				 strerror(-ret));
-	k->ifindex = l.base.link.ifindex;
-	return 0;
-}
-
-/* Brings the bridge up; without a host port it gets no address by itself. */
-static int bring_up(struct kernel *k, struct error *err)
-{
-	struct netlink_msg m;
-
-	if (k->created && !kernel_host(k)) {
-		brmsg_link_addresses(&m, k->ifindex, false);
-		kernel_do(k, &m, "", NULL); /* a kernel without IPv6 refuses, and makes none */
-	}
-	brmsg_link_up(&m, k->ifindex, true);
-	return kernel_do(k, &m, k->daemon->options.name, err);
-}
-
-int kernel_ensure(struct kernel *k, struct error *err)
-{
-	int ret;
-
-	if (ports_state(k)->bridge.base.link.present)
-		return 0;
-	k->same_ports = false;
-	ret = create(k, err);
-	return ret || !k->running ? ret : bring_up(k, err);
-}
-
 static int kernel_start(void *ctx, bool discard, struct error *err)
 {
 	struct kernel *k = ctx;
+	int ret;
 
 	(void)discard; /* a bridge that is down has kept nothing */
-	k->running = true;
-	return bring_up(k, err);
+	ret = kernel_bridge_up(k, err);
+	k->running = !ret;
+	return ret;
 }
 
 static int kernel_stop(void *ctx, struct error *err)
@@ -185,9 +138,10 @@ static int no_accept(const char *port, struct error *err)
 }
 
 /* What port @p needs that a kernel's port has not; returns 0 or -EOPNOTSUPP with a sentence. */
-static int port_lacks(const struct kernel *k, const struct model_port *p, struct error *err)
+static int port_lacks(struct kernel *k, const struct model_port *p, struct error *err)
 {
-	int ret = p->host ? kernel_host_check(k, &p->spec, err) : kernel_port_check(&p->spec, err);
+	int ret =
+		p->host ? kernel_host_check(k, &p->spec, err) : kernel_port_check(k, &p->spec, err);
 
 	if (!ret && p->attr[PORT_ACCEPT] != ACCEPT_ALL)
 		ret = no_accept(p->name, err);
@@ -285,7 +239,7 @@ static int read_missing(const struct kernel *k, const struct kernel_port *p, str
 	return 0;
 }
 
-static int kernel_read(void *ctx, struct model *m, struct error *err)
+int kernel_read(void *ctx, struct model *m, struct error *err)
 {
 	struct kernel *k = ctx;
 	const struct brstate *s = kernel_state(k);
@@ -315,7 +269,7 @@ static int kernel_read(void *ctx, struct model *m, struct error *err)
 static int set_bridge(struct kernel *k, const struct verb *v, const char *what, struct error *err)
 {
 	const struct attr *attr = &bridge_attrs[v->attr];
-	bool has = ports_state(k)->bridge.bridge_has >> v->attr & 1;
+	bool has = kernel_ports_state(k)->bridge.bridge_has >> v->attr & 1;
 	struct netlink_msg m;
 
 	if (!k->vlans && is_vlan_attr(v->attr))
@@ -400,7 +354,7 @@ static int set_fdb(struct kernel *k, const struct verb *v, int ifindex, bool hos
 static int port_verb(struct kernel *k, const struct verb *v, const char *what, struct error *err)
 {
 	const struct kernel_port *p = kernel_port_named(k, v->dev);
-	const struct brstate *s = ports_state(k);
+	const struct brstate *s = kernel_ports_state(k);
 	const struct brstate_port *b = p ? brstate_by_index(s, p->ifindex) : NULL;
 	bool host = p && p->host;
 	int ifindex;
@@ -466,19 +420,16 @@ static int kernel_trace(void *ctx, uint16_t in, uint64_t src, uint64_t dst, stru
 static void kernel_close(void *ctx)
 {
 	struct kernel *k = ctx;
-	const char *name = k->daemon->options.name;
-	struct netlink_msg m;
-	struct error err;
+	/* what has never worked is not worth keeping */
+	bool keep = k->daemon->options.keep && k->running && k->daemon->started;
 
-	kernel_news_close(k);
-	if (k->daemon->serving) {
+	if (k->daemon->serving)
 		kernel_ports_hand_over(k);
-	} else if (k->created && !k->daemon->options.keep) {
-		brmsg_link_del(&m, k->ifindex);
-		if (kernel_do(k, &m, name, &err))
-			log_error("%s", err.text);
-	}
-	kernel_ports_close(k, k->daemon->options.keep);
+	else if (!keep)
+		kernel_bridge_close(k);
+	kernel_ports_close(k, keep);
+	kernel_news_close(k);
+	model_fini(&k->found);
 	brstate_fini(&k->state);
 	free(k->told);
 	free(k->entry);
@@ -513,34 +464,6 @@ static const struct backend_ops kernel_ops = {
 	.trace = kernel_trace,
 };
 
-/* Makes the bridge, or takes the one that is there when that is wanted. */
-static int take_bridge(struct kernel *k, struct error *err)
-{
-	const struct options *o = &k->daemon->options;
-	struct brmsg_link l;
-	int ret = kernel_link(k, 0, o->name, &l);
-	bool bridge = !ret && !strcmp(l.base.kind, "bridge");
-
-	if (ret == -ENODEV)
-		return create(k, err);
-	if (ret)
-		return error_set(err, ret, "%s: cannot read the interface's state: %s", o->name,
-				 strerror(-ret));
-	if (!bridge)
-		return error_set(err, -EEXIST,
-				 "%s: there is an interface of that name, which is no bridge: "
-				 "choose another name (-n)",
-				 o->name);
-	if (!o->adopt)
-		return error_set(err, -EEXIST,
-				 "%s: there is a bridge of that name: take it over with "
-				 "-b kernel,adopt, or choose another name (-n)",
-				 o->name);
-	k->ifindex = l.base.link.ifindex;
-	log_notice("%s: adopted", o->name);
-	return 0;
-}
-
 int kernel_open(struct daemon *d, struct backend *b, struct error *err)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
@@ -550,6 +473,7 @@ int kernel_open(struct daemon *d, struct backend *b, struct error *err)
 	if (!k)
 		return error_set(err, ret, "out of memory");
 	k->daemon = d;
+	model_init(&k->found, d->options.name);
 	k->told = calloc(PORT_MAX, sizeof(*k->told));
 	k->used = calloc(PORT_MAX, sizeof(*k->used));
 	k->vlan_stats = calloc(VLAN_N, sizeof(*k->vlan_stats));
@@ -559,12 +483,11 @@ int kernel_open(struct daemon *d, struct backend *b, struct error *err)
 	else if (k->ask)
 		ret = kernel_news_open(k, err);
 	if (!ret)
-		ret = take_bridge(k, err);
+		ret = kernel_bridge_open(k, err);
 	if (ret) {
 		kernel_close(k);
 		return ret;
 	}
-	k->vlans = kernel_state(k)->bridge.bridge_has >> BRIDGE_VLAN_DEFAULT_PVID & 1;
 	*b = (struct backend){ &kernel_ops, k };
 	return 0;
 }

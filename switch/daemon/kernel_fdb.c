@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ports/log.h"
-#include "switch/daemon/kernel_private.h"
+#include "switch/daemon/kernel_fdb.h"
 #include "switch/daemon/loop.h"
 
 uint16_t kernel_number(const struct kernel *k, int ifindex)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "switch/daemon/kernel_private.h"
+#include "switch/daemon/kernel_fdb.h"
 #include "switch/daemon/loop.h"
 
 static void subtract(struct port_stats *s, const struct port_stats *base)

@@ -14,7 +14,7 @@
 #include "ports/log.h"
 #include "switch/daemon/control.h"
 #include "switch/daemon/drift.h"
-#include "switch/daemon/kernel_private.h"
+#include "switch/daemon/kernel_fdb.h"
 #include "switch/daemon/loop.h"
 
 #define DRIFT_MS 100

@@ -69,7 +69,8 @@ static void lose(struct kernel *k, struct kernel_port *p)
 	log_notice("%s: missing, waits for its interface", p->name);
 }
 
-int kernel_port_check(const struct port_spec *spec, struct error *err)
+/* Whether a port that is described so can be a kernel's at all. */
+static int check_spec(const struct port_spec *spec, struct error *err)
 {
 	bool guest = spec->ops == &tap_ops && resolve_option(spec, "guest");
 
@@ -104,7 +105,7 @@ static int resolve(struct port_spec *spec, const struct rtnl_link *l, struct err
 	}
 	if (port_spec_resolve(spec, kind, &why))
 		return error_set(err, -EINVAL, "%s: %s", spec->address, why.text);
-	return kernel_port_check(spec, err);
+	return check_spec(spec, err);
 }
 
 /* Whether the interface @l can be a port (br_add_if). */
@@ -128,6 +129,18 @@ static int check_link(struct kernel *k, const struct port_spec *spec, const stru
 	return error_set(err, -EBUSY, "%s belongs to %s already", spec->address,
 			 kernel_link(k, l->master, NULL, &master) ? "another interface"
 								  : master.base.name);
+}
+
+int kernel_port_check(struct kernel *k, const struct port_spec *spec, struct error *err)
+{
+	struct port_spec resolved = *spec;
+	int ret = check_spec(spec, err);
+	struct brmsg_link l;
+
+	if (ret || kernel_link(k, 0, spec->address, &l)) /* it may be yet to come */
+		return ret;
+	ret = resolve(&resolved, &l.base, err);
+	return ret ? ret : check_link(k, &resolved, &l, err);
 }
 
 /* Makes the TAP of @spec unless there is one. */
@@ -169,7 +182,7 @@ static int enslave(struct kernel *k, struct kernel_port *p, const struct brmsg_l
 	if (ret)
 		return error_set(err, ret, "%s", why.text);
 	p->ifindex = l->base.link.ifindex;
-	p->joined = l->master != k->ifindex;
+	p->joined = l->master != k->ifindex && !model_port(&k->found, l->base.name);
 	p->base = l->stats;
 	if (!l->base.link.up)
 		log_notice("%s: the interface is down", p->name);

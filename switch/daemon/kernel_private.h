@@ -2,10 +2,11 @@
 /*
  * kernel_private: what the files of the kernel backend share.
  *
- * kernel.c has the table and the verbs, kernel_port.c the ports, kernel_info.c what is shown of
- * them, kernel_fdb.c the entries, kernel_news.c what the kernel tells by itself. The surprising
- * rule: `state` may be old; ask kernel_state(), which reads it again when news wait or something
- * was changed since. Owned by kernel.c.
+ * kernel.c has the table and the verbs, kernel_bridge.c the bridge's coming and going,
+ * kernel_port.c the ports, kernel_info.c what is shown of them, kernel_fdb.c the entries,
+ * kernel_news.c what the kernel tells by itself. The surprising rule: `state` may be old; ask
+ * kernel_state(), which reads it again when news wait or something was changed since. Owned by
+ * kernel.c.
  */
 #ifndef SWITCH_DAEMON_KERNEL_PRIVATE_H
 #define SWITCH_DAEMON_KERNEL_PRIVATE_H
@@ -35,8 +36,10 @@ struct kernel_told {
 struct kernel {
 	struct daemon *daemon;
 	struct netlink *ask, *news;
-	int ifindex;  /* of the bridge */
-	bool created; /* it is ours */
+	int ifindex;              /* of the bridge */
+	bool created;             /* it is ours */
+	struct brmsg_link before; /* adopted: how it was, and what it was configured as */
+	struct model found;
 	bool vlans;   /* this kernel's bridge knows VLANs */
 	bool running; /* it is to be up */
 	struct brstate state;
@@ -63,8 +66,12 @@ struct kernel {
 /* Whether news wait to be read. */
 bool kernel_has_news(const struct kernel *k);
 
-/* The bridge as it is now. */
+/*
+ * The bridge as it is now; the same, where only the ports are as they are now, whatever became of
+ * their settings.
+ */
 const struct brstate *kernel_state(struct kernel *k);
+const struct brstate *kernel_ports_state(struct kernel *k);
 
 /*
  * Sends @m; whatever was read before counts as old then. Returns 0 or -errno with a sentence that
@@ -75,8 +82,18 @@ int kernel_do(struct kernel *k, struct netlink_msg *m, const char *what, struct 
 /* Reads the interface @ifindex, or when that is 0 @name. Returns 0, -ENODEV or another -errno. */
 int kernel_link(struct kernel *k, int ifindex, const char *name, struct brmsg_link *l);
 
-/* Makes the bridge if it is gone. Returns 0 or -errno with a sentence. */
+/*
+ * Makes the bridge, or takes the one that is there when that is wanted; brings it up; makes it if
+ * it is gone. Return 0 or -errno with a sentence.
+ */
+int kernel_bridge_open(struct kernel *k, struct error *err);
+int kernel_bridge_up(struct kernel *k, struct error *err);
 int kernel_ensure(struct kernel *k, struct error *err);
+/* Deletes the bridge that was made; gives one back as it was found when the start was refused. */
+void kernel_bridge_close(struct kernel *k);
+
+/* read of the table. */
+int kernel_read(void *ctx, struct model *m, struct error *err);
 
 /*
  * The port of the configuration that is named so, has that interface, or is the host port; or NULL.
@@ -89,8 +106,8 @@ const char *kernel_port_name(const struct kernel *k, const struct brmsg_link *li
 /* The port of the configuration, missing for now, that is shown as @number; or NULL. */
 struct kernel_port *kernel_missing(const struct kernel *k, unsigned number);
 
-/* Whether a port, or the host port, that is described so can be a kernel's at all. */
-int kernel_port_check(const struct port_spec *spec, struct error *err);
+/* Whether a port, or the host port, that is described so can be a kernel's as things are now. */
+int kernel_port_check(struct kernel *k, const struct port_spec *spec, struct error *err);
 int kernel_host_check(const struct kernel *k, const struct port_spec *spec, struct error *err);
 
 /* port_add and port_del of the table; an interface that is yet to come is no error. */
@@ -121,22 +138,6 @@ uint16_t kernel_number(const struct kernel *k, int ifindex);
 /* give and take of the table. */
 bool kernel_give(void *ctx, const char *port, struct port_carry *carry);
 void kernel_take(void *ctx, const char *port, const struct port_carry *carry);
-
-/* Entries that stay, into @m. */
-int kernel_read_fdb(struct kernel *k, struct model *m);
-/* Gives @e, which has ages, its port and its times. False: it is of no port that we show. */
-bool kernel_fdb_entry(struct kernel *k, const struct brmsg_fdb *e, struct fdb_entry *entry);
-/* How many entries port @number has. */
-uint32_t kernel_fdb_used(struct kernel *k, uint16_t number);
-unsigned kernel_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t *cursor,
-			 struct fdb_entry *entries, unsigned max);
-int kernel_fdb_get(void *ctx, uint64_t mac, uint16_t vid, struct fdb_entry *entry);
-int kernel_fdb_add(void *ctx, const struct fdb_entry *entry, bool all_vlans, enum fdb_mode mode,
-		   struct error *err);
-int kernel_fdb_del(void *ctx, uint64_t mac, uint16_t vid, uint16_t port, bool all_vlans,
-		   struct error *err);
-int kernel_fdb_flush(void *ctx, const struct fdb_match *match, struct error *err);
-void kernel_fdb_info(void *ctx, struct fdb_info *info);
 
 /* Follows the kernel's news from now on; returns 0 or -errno with a sentence. */
 int kernel_news_open(struct kernel *k, struct error *err);

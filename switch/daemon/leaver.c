@@ -37,7 +37,7 @@ static void *leave(void *arg)
 	}
 	if (l->bridge) {
 		usleep(BRIDGE_US);
-		brmsg_link_del(&m, l->bridge);
+		brmsg_link_del(&m, l->bridge, NULL);
 		ret = netlink_ask(l->ask, &m, NULL, NULL, NULL);
 	}
 	if (ret)

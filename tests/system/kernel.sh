@@ -155,7 +155,9 @@ refusals() {
 	refuses name-of-another 'v1: there is an interface of that name, which is no bridge' -n v1
 	refuses host-name 'the host port of a kernel bridge is the bridge itself' -l other
 	refuses accept 'the kernel'"'"'s bridge lets in every kind of frame' -p v1,accept=tagged
-	refuses after-a-tap 'lo is the loopback' -p tap0 -p v1 -p lo
+	refuses after-a-tap 'v1 is not a TAP but a veth' -p tap0 -p tap:v1,guest
+	refuses kept 'v1 is not a TAP but a veth' -b kernel,keep -p tap0 -p tap:v1,guest
+	refuses kept-without-socket 'x.sock.lock: No such' -b kernel,keep -S "$TMP/none/x.sock" -p tap0 -p v1
 	sw setpriv --bounding-set=-all "$BUILD/uswitch" -S "$TMP/x.sock" -b kernel -p v1 2>"$TMP/refused"
 	check refuses-without-capability grep -q 'br0: no permission .*CAP_NET_ADMIN' "$TMP/refused"
 	if sw ip -d -j link show br7 | jq -e '.[0].linkinfo.info_data.vlan_default_pvid == null' >/dev/null; then
@@ -164,12 +166,39 @@ refusals() {
 	check enslaved-is-left is_master v0 br7
 }
 
-# An existing bridge is taken over, and stays.
+# All of br7 that the switch could have changed.
+br7() {
+	sw ip -d -j link show dev br7 | jq -c '.[0] | .flags, (.linkinfo.info_data | del(.gc_timer, .hello_timer, .tcn_timer))'
+	sw bridge -d link show dev v0
+	sw bridge fdb show br br7 | sort
+}
+
+# adopt_refused NAME TEXT OPTION...: the start fails, and br7 is as before.
+adopt_refused() {
+	local before
+	before=$(br7)
+	refuses "adopted-$1" "$2" -n br7 -b kernel,adopt "${@:3}"
+	check "refuses-adopted-$1-is-left-alone" diff <(cat <<<"$before") <(br7)
+}
+
+# An existing bridge is taken over, and stays; a start that fails leaves it as it was.
 adoption() {
+	sw ip link set br7 type bridge stp_state 1 mcast_snooping 1 ageing_time 7000
+	sw bridge link set dev v0 cost 7 hairpin on
+	sw bridge fdb add 02:00:00:00:00:07 dev v0 master static
 	sw ip link set v1 up
+	adopt_refused halfway 'v1 is not a TAP but a veth' -p tap:v1,guest
+	adopt_refused socket 'x.sock.lock: No such' -S "$TMP/none/x.sock" -p v1
+	start in_ns sw ip monitor link >"$TMP/touched"
+	sleep 0.1
+	adopt_refused early 'lo is the loopback' -p v1 -p lo
+	check refuses-adopted-early-touches-nothing test ! -s "$TMP/touched"
+	kill "$STARTED"
 	switch sw -b kernel,adopt -n br7 -p v1
 	check adopted-is-exact gone_from v0 br7
 	check adopted-has is_master v1 br7
+	check adopted-without-protocols test "$(sw ip -d -j link show br7 |
+		jq -c '.[0].linkinfo.info_data | [.stp_state, .mcast_snooping // 0]')" = '[0,0]'
 	stop adopted-ends
 	check adopted-stays sw ip link show br7
 	check adopted-is-left sh -c "! ip -n $PREFIX-sw link show v1 | grep -q master"

@@ -51,7 +51,7 @@ START_TEST(links)
 				    "1400 0280 "                  /* IFLA_INFO_DATA, nested */
 				    "0800 0500 00000000"          /* IFLA_BR_STP_STATE */
 				    "0500 1700 00 000000");       /* IFLA_BR_MCAST_SNOOPING */
-	brmsg_link_del(&m, 7);
+	brmsg_link_del(&m, 7, NULL);
 	is("link_del", HEAD("20", "1100", "0100") LINK("00", "07"));
 	brmsg_link_up(&m, 7, true);
 	is("up", HEAD("20", "1000", "0100") "0000 0000 07000000 01000000 01000000");
