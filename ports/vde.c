@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@
 #define NAME_ROOM sizeof("/999.2147483647") /* of the longest name in the directory */
 #define DIR_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - NAME_ROOM)
 #define BACKLOG 128
+#define NAMES_TRIED 8
 #define ACCEPTS_MAX 64  /* guests at a time */
 #define WAITING_MAX 64u /* connections without a request */
 #define PATIENCE_MS 1000u
@@ -55,7 +57,7 @@ struct vde {
 	bool made;             /* by us */
 	mode_t mode;
 	gid_t gid; /* (gid_t)-1 = not given */
-	unsigned n_guests, n_waiting;
+	unsigned n_waiting;
 	struct {
 		int fd;
 		uint64_t until_ms;
@@ -124,11 +126,11 @@ static void vde_sweep(int dir_fd)
 
 /*
  * Gives the directory @fd its group, and its mode: whoever may use a socket in it may also make
- * one. What is made in it then has its group.
+ * one, but not replace those of others. What is made in it then has its group.
  */
 static int vde_share(const struct vde *v, int fd)
 {
-	mode_t mode = v->mode | 02000;
+	mode_t mode = v->mode | S_ISVTX | S_ISGID;
 
 	for (unsigned shift = 0; shift <= 6; shift += 3)
 		if (v->mode >> shift & 06)
@@ -307,23 +309,33 @@ static int vde_reach(const char *path, int ctl)
 	return ret ? ret : fd;
 }
 
-/* Binds @data to a path of its own in our directory, @un. */
-static int vde_name(struct vde *v, int data, struct sockaddr_un *un)
+/*
+ * Binds @data to a path of its own in our directory, @un. Nobody who may write there knows it
+ * before, to put something of his in its place.
+ */
+static int vde_name(const struct vde *v, int data, struct sockaddr_un *un)
 {
+	uint32_t digits[2];
 	mode_t mask;
-	int ret;
+	int ret = -EADDRINUSE;
 
 	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(un->sun_path, sizeof(un->sun_path), "%s/%03u.%d", v->dir, v->n_guests++ % 1000,
-		 data);
-	unlink(un->sun_path);
-	/*
-	 * It takes frames of its peer only; so the peer, whoever that is, may be let in this way.
-	 */
+	/* It takes frames of its peer only; so the peer, whoever that is, may be let in. */
 	mask = umask(0);
-	ret = fchmod(data, 0666) || bind(data, (const struct sockaddr *)un, sizeof(*un)) ? -errno
-											 : 0;
+	for (unsigned i = 0; i < NAMES_TRIED && ret == -EADDRINUSE; i++) {
+		if (getrandom(digits, sizeof(digits), 0) != sizeof(digits)) {
+			ret = -EIO;
+			break;
+		}
+		snprintf(un->sun_path, sizeof(un->sun_path), "%s/%03u.%u", v->dir, digits[0] % 1000,
+			 digits[1] & INT_MAX);
+		ret = fchmod(data, 0666) || bind(data, (const struct sockaddr *)un, sizeof(*un))
+			      ? -errno
+			      : 0;
+	}
 	umask(mask);
+	if (ret)
+		un->sun_path[0] = '\0';
 	return ret;
 }
 

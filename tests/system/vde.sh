@@ -79,7 +79,7 @@ ctl link del dev vm
 check "guests go with their listener" no_port vm0
 check "whose directory stays, as it was there before" test -d "$TMP/lan"
 ctl link add "vde:$TMP/new,mode=660"
-check "a new one has the mode that was asked for" [ "$(stat -c %a "$TMP/new" "$TMP/new/ctl" | tr '\n' ' ')" = "2770 660 " ]
+check "a new one has the mode that was asked for" [ "$(stat -c %a "$TMP/new" "$TMP/new/ctl" | tr '\n' ' ')" = "3770 660 " ]
 ctl link del dev vde0
 check "and is gone with its port" [ ! -e "$TMP/new" ]
 finish

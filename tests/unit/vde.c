@@ -371,6 +371,29 @@ START_TEST(turned_away)
 }
 END_TEST
 
+/* Who may write in the directory takes no name that the next guest would get. */
+START_TEST(names_taken)
+{
+	char path[128];
+
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "%s/000.%u", dir, i);
+		ck_assert_int_eq(mkdir(path, 0700), 0);
+	}
+	join("");
+	leave();
+	listener_events(guest, POLLIN);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "%s/000.%u", dir, i);
+		ck_assert_int_eq(rmdir(path), 0);
+	}
+	port->ops->close(port);
+	port = NULL;
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 static unsigned mode_of(const char *name)
 {
 	struct stat st;
@@ -386,9 +409,9 @@ START_TEST(permissions)
 		const char *options;
 		unsigned dir, ctl;
 	} rows[] = {
-		{ "", 02700, 0600 },           { ",mode=660", 02770, 0660 },
-		{ ",mode=0777", 02777, 0666 }, { ",mode=604", 02705, 0604 },
-		{ ",group=0", 02770, 0660 },   { ",group=0,mode=620", 02730, 0620 },
+		{ "", 03700, 0600 },           { ",mode=660", 03770, 0660 },
+		{ ",mode=0777", 03777, 0666 }, { ",mode=604", 03705, 0604 },
+		{ ",group=0", 03770, 0660 },   { ",group=0,mode=620", 03730, 0620 },
 	};
 
 	ck_assert_int_eq(getgid() && _i >= 4 ? 0 : open_port(rows[_i].options), 0);
@@ -484,6 +507,7 @@ int main(void)
 	tcase_add_loop_test(t, not_its_own, 0, 4);
 	tcase_add_test(t, silent);
 	tcase_add_test(t, turned_away);
+	tcase_add_test(t, names_taken);
 	tcase_add_loop_test(t, permissions, 0, 6);
 	tcase_add_test(t, bad_options);
 	tcase_add_test(t, leftovers);
