@@ -15,6 +15,7 @@
 struct vde_guest {
 	struct port port; /* rx_fd is the datagram socket, -1 = the guest has gone */
 	int ctl_fd;
+	bool dead; /* its socket is gone, though its connection is not: timer() makes an end */
 	struct sockaddr_un un; /* where the datagram socket is */
 	struct stage out;
 	struct datagrams io;
@@ -79,6 +80,7 @@ static void leave(struct vde_guest *g, const char *why)
 	log_info("%s: %s", g->port.name, why);
 	watch(g, g->port.rx_fd, 0);
 	watch(g, g->ctl_fd, 0);
+	g->port.host->deadline(g->port.host->ctx, &g->port, UINT64_MAX);
 	hang_up(g);
 	g->port.host->link_changed(g->port.host->ctx, &g->port, &gone);
 }
@@ -101,6 +103,7 @@ static void guest_close(struct port *port)
 	if (port->rx_fd >= 0) {
 		watch(g, port->rx_fd, 0);
 		watch(g, g->ctl_fd, 0);
+		port->host->deadline(port->host->ctx, port, UINT64_MAX);
 	}
 	vde_guest_free(port);
 }
@@ -122,24 +125,49 @@ static void guest_event(struct port *port, int fd, unsigned what, uint64_t now)
 		leave(g, "unplugged");
 }
 
+static void guest_timer(struct port *port, uint64_t now)
+{
+	struct vde_guest *g = guest_of(port);
+
+	(void)now;
+	if (g->dead && port->rx_fd >= 0)
+		leave(g, "closed: it receives no more");
+}
+
 static void guest_rx(struct port *port, unsigned queue, struct batch *b)
 {
 	(void)queue;
 	b->n = 0;
 	b->more = false;
-	if (port->rx_fd >= 0)
+	if (port->rx_fd >= 0 && !guest_of(port)->dead)
 		datagrams_receive(&guest_of(port)->io, port, false, b);
+}
+
+/* When the guest's socket is gone ours has no peer any more, and anybody could send to it. */
+static void guest_check(struct vde_guest *g)
+{
+	struct sockaddr_un peer;
+	socklen_t len = sizeof(peer);
+
+	if (!getpeername(g->port.rx_fd, (struct sockaddr *)&peer, &len) || errno != ENOTCONN)
+		return;
+	g->dead = true;
+	g->port.host->deadline(g->port.host->ctx, &g->port, 0);
 }
 
 static void guest_send(struct port *port, struct stage *st)
 {
-	datagrams_send(&guest_of(port)->io, port->rx_fd, NULL, st);
+	struct vde_guest *g = guest_of(port);
+
+	datagrams_send(&g->io, port->rx_fd, NULL, st);
+	if (st->n && st->piece[st->n - 1].drop == DROP_DOWN)
+		guest_check(g);
 }
 
 static void guest_tx(struct port *port, unsigned queue, struct txq *q)
 {
 	(void)queue;
-	if (port->rx_fd >= 0) {
+	if (port->rx_fd >= 0 && !guest_of(port)->dead) {
 		stage_tx(&guest_of(port)->out, port, q, guest_send);
 	} else {
 		q->stats.drop_out[DROP_DOWN] += q->n;
@@ -152,6 +180,7 @@ static const struct port_ops vde_guest_ops = {
 	.help = "a guest of a vde port",
 	.close = guest_close,
 	.event = guest_event,
+	.timer = guest_timer,
 	.rx = guest_rx,
 	.tx = guest_tx,
 };

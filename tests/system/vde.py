@@ -5,6 +5,7 @@ send MAC   a frame to there            get MAC    waits for a frame from there
 flood MAC  20,000 full frames there    junk       something more on the connection
 ready      prints "ready"              closed     waits until the switch hangs up
 wait       for ever, reading nothing   silent N   N more connections that say nothing
+mute       closes its socket, not the connection
 """
 import os
 import signal
@@ -65,6 +66,8 @@ def main():
                 pass
         elif word == "silent":
             more += [connect(folder) for _ in range(int(next(words)))]
+        elif word == "mute":
+            data.close()
         elif word == "ready":
             print("ready", flush=True)
         elif word == "wait":

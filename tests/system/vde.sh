@@ -51,6 +51,10 @@ check "is missing when it ends" wait_for 2 missing vm1
 check "with its address forgotten" forgot $B
 check "one that says more than its request is unplugged" guest $B junk closed
 check "silent ones do not keep others out" guest $B silent 200 send $A
+stay b.log $B mute ready closed
+muted=$STARTED
+guest $C send $ALL
+check "one whose socket is gone is unplugged when a frame is for it" wait "$muted"
 stay c.log $C send $ALL ready wait
 check "a guest that does not read loses only its own" guest $B flood $C send $A
 check "which is counted" all_full

@@ -164,12 +164,25 @@ START_TEST(both_ways)
 }
 END_TEST
 
+/* A frame from somebody who is not the guest to its port's socket @un. Returns as sendto(). */
+static ssize_t intrude(const struct sockaddr_un *un)
+{
+	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
+	ssize_t len = sendto(other, bytes, 60, 0, (const struct sockaddr *)un, sizeof(*un));
+
+	close(other);
+	return len;
+}
+
 /* A reader that stops, and one whose socket is gone though its connection is not. */
 START_TEST(stops)
 {
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(un);
 	unsigned n = 0;
 
 	join("");
+	getpeername(data, (struct sockaddr *)&un, &len);
 	for (unsigned i = 0; i < 40; i++)
 		tx(64, 1500);
 	while (recv(data, bytes, sizeof(bytes), MSG_DONTWAIT) == 1500)
@@ -177,12 +190,22 @@ START_TEST(stops)
 	ck_assert_uint_gt(n, 0);
 	ck_assert_uint_eq(txq->stats.tx, n);
 	ck_assert_uint_eq(txq->stats.drop_out[DROP_FULL], 40 * 64 - n);
+	ck_assert_uint_eq(at, UINT64_MAX);
 	close(data);
+	ck_assert_int_lt(intrude(&un), 0);
 	tx(2, 1500);
+	intrude(&un); /* the kernel would let him now */
 	tx(2, 1500);
 	ck_assert_uint_eq(txq->stats.drop_out[DROP_DOWN], 4);
 	guest->ops->rx(guest, 0, batch);
 	ck_assert_uint_eq(batch->n, 0);
+	ck_assert_uint_eq(at, 0);
+	ck_assert(guest->link.present); /* it does not leave amid the frames */
+	guest->ops->timer(guest, 1000);
+	ck_assert(!guest->link.present && !guest->link.carrier);
+	ck_assert_int_lt(intrude(&un), 0);
+	tx(1, 60);
+	ck_assert_uint_eq(txq->stats.drop_out[DROP_DOWN], 5);
 	close(ctl);
 }
 END_TEST
@@ -190,15 +213,13 @@ END_TEST
 /* Nobody but the guest can send to its port. */
 START_TEST(strangers)
 {
-	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
 	struct sockaddr_un un;
 	socklen_t len = sizeof(un);
 
 	join(",mode=666");
 	getpeername(data, (struct sockaddr *)&un, &len);
-	ck_assert_int_lt(sendto(other, bytes, 60, 0, (struct sockaddr *)&un, len), 0);
+	ck_assert_int_lt(intrude(&un), 0);
 	ck_assert_int_eq(errno, EPERM);
-	close(other);
 	leave();
 }
 END_TEST
