@@ -195,6 +195,11 @@ int handover(struct daemon *d, bool kernel, struct error *err)
 				 "the host port %s cannot be handed over, its interface would be "
 				 "another: take it away first (link del dev %s)",
 				 host->name, host->name);
+	if (kernel_adopted(&d->backend))
+		return error_set(err, -EOPNOTSUPP,
+				 "%s was taken over with its ports (-b kernel,adopt): it cannot be "
+				 "handed over",
+				 d->options.name);
 	h.old = calloc(1, sizeof(*h.old));
 	h.new = calloc(1, sizeof(*h.new));
 	if (h.old && h.new)

@@ -31,7 +31,7 @@ const struct brstate *kernel_state(struct kernel *k)
 	if (k->unread)
 		log_error("%s: cannot read the kernel's bridge: %s", k->daemon->options.name,
 			  strerror(-k->unread));
-	k->fresh = k->same_ports = true;
+	k->fresh = k->same_ports = !k->unread;
 	k->state_turn = loop_wakeups(k->daemon->loop);
 	return &k->state;
 }

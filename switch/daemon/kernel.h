@@ -5,7 +5,7 @@
  * The bridge is the interface with the switch's name, and its own port is the host port; ports are
  * packet ports and `tap:NAME,guest`. The surprising rule: the kernel says everything but how a port
  * was described, so that alone is kept; all else is read back whenever it is asked for, and news
- * only tell when. Made by backends.c; ended by its close().
+ * only tell when. Made by backends.c and, to hand over, handover.c; ended by its close().
  */
 #ifndef SWITCH_DAEMON_KERNEL_H
 #define SWITCH_DAEMON_KERNEL_H
@@ -18,5 +18,8 @@
  * behind.
  */
 int kernel_open(struct daemon *d, struct backend *b, struct error *err);
+
+/* Whether @b is a bridge of the kernel that was taken over. */
+bool kernel_adopted(const struct backend *b);
 
 #endif

@@ -62,6 +62,14 @@ static int take(struct kernel *k, struct error *err)
 	return 0;
 }
 
+/* Whether the last reading failed. */
+static int check_read(const struct kernel *k, struct error *err)
+{
+	return k->unread ? error_set(err, k->unread, "%s: cannot read the kernel's bridge: %s",
+				     k->daemon->options.name, strerror(-k->unread))
+			 : 0;
+}
+
 int kernel_bridge_open(struct kernel *k, struct error *err)
 {
 	int ret = take(k, err);
@@ -69,7 +77,7 @@ int kernel_bridge_open(struct kernel *k, struct error *err)
 	if (ret)
 		return ret;
 	k->vlans = kernel_state(k)->bridge.bridge_has >> BRIDGE_VLAN_DEFAULT_PVID & 1;
-	return k->created ? 0 : kernel_read(k, &k->found, err);
+	return k->created ? check_read(k, err) : kernel_read(k, &k->found, err);
 }
 
 int kernel_bridge_up(struct kernel *k, struct error *err)
@@ -93,10 +101,11 @@ int kernel_bridge_up(struct kernel *k, struct error *err)
 
 int kernel_ensure(struct kernel *k, struct error *err)
 {
-	int ret;
+	bool there = kernel_ports_state(k)->bridge.base.link.present;
+	int ret = check_read(k, err);
 
-	if (kernel_ports_state(k)->bridge.base.link.present)
-		return 0;
+	if (ret || there)
+		return ret;
 	k->same_ports = false;
 	ret = create(k, err);
 	return ret || !k->running ? ret : kernel_bridge_up(k, err);
@@ -117,6 +126,13 @@ static int put_back(struct kernel *k, struct error *err)
 		return ret;
 	brmsg_bridge_protocols(&m, k->ifindex, l->stp, l->mcast_snooping);
 	return kernel_do(k, &m, l->base.name, err);
+}
+
+bool kernel_adopted(const struct backend *b)
+{
+	const struct kernel *k = b->ctx;
+
+	return !strcmp(b->ops->name, "kernel") && !k->created;
 }
 
 void kernel_bridge_close(struct kernel *k)

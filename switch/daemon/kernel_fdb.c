@@ -62,7 +62,7 @@ static int dump(struct kernel *k, void (*fn)(void *arg, const struct fdb_entry *
 	int ret;
 
 	if (!kernel_state(k)->bridge.base.link.present)
-		return 0;
+		return k->unread;
 	brmsg_fdb_dump(&m, k->ifindex);
 	ret = netlink_ask(k->ask, &m, take_entry, &d, NULL);
 	if (ret)

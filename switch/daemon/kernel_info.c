@@ -172,7 +172,8 @@ bool kernel_give(void *ctx, const char *port, struct port_carry *carry)
 
 	if (!p)
 		return false;
-	*carry = (struct port_carry){ .stats = stats_of(k, p), .made = p->made };
+	carry->stats = stats_of(k, p);
+	carry->made = p->made && !port_spec_number(&p->spec, "persist", 0);
 	subtract(&carry->stats, &p->base);
 	p->made = false;
 	return true;

@@ -124,6 +124,8 @@ static void tell_links(struct kernel *k)
 	const struct event e = { .kind = EVENT_BRIDGE };
 	struct kernel_told now;
 
+	if (k->unread)
+		return;
 	for (unsigned n = 0; n < PORT_MAX; n++) {
 		const struct brstate_port *b = n ? brstate_port(s, n) : NULL;
 		const struct brmsg_link *l = b ? &b->link : NULL;

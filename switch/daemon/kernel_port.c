@@ -63,7 +63,7 @@ static void lose(struct kernel *k, struct kernel_port *p)
 	while (n && (kernel_missing(k, n) || brstate_port(&k->state, n)))
 		n--;
 	p->ifindex = 0;
-	p->joined = false;
+	p->joined = p->made = false; /* what comes under that name is another's */
 	p->number = (uint16_t)n;
 	memset(&p->base, 0, sizeof(p->base));
 	log_notice("%s: missing, waits for its interface", p->name);
@@ -267,12 +267,10 @@ static void forget(struct kernel *k, struct kernel_port *p)
 
 int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err)
 {
-	struct kernel_port *p = kernel_port_named(k, v->dev);
-	bool made = p && p->made, joined = p && p->joined;
+	/* somebody took it out of the bridge behind our back */
+	struct kernel_port *old = kernel_port_named(k, v->dev), *p;
 	int ret;
 
-	if (p) /* somebody took it out of the bridge behind our back */
-		forget(k, p);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -284,14 +282,17 @@ int kernel_port_add(struct kernel *k, const struct verb *v, struct error *err)
 		free(p);
 		return ret;
 	}
-	p->made |= made;
-	p->joined |= joined && p->ifindex;
+	if (old) {
+		p->made |= old->made && p->ifindex;
+		p->joined |= old->joined && p->ifindex;
+		forget(k, old);
+	}
 	p->next = k->ports;
 	k->ports = p;
 	return 0;
 }
 
-/* Takes the port out of the bridge, and its TAP away if that was made for it and nobody has it. */
+/* Takes the port out of the bridge. */
 static int leave(struct kernel *k, int ifindex, const char *name, struct error *err)
 {
 	struct netlink_msg m;
@@ -303,6 +304,7 @@ static int leave(struct kernel *k, int ifindex, const char *name, struct error *
 	return ret == -ENODEV ? 0 : ret;
 }
 
+/* Takes its TAP away if that was made for it and nobody has it. */
 static void drop_tap(const struct kernel_port *p)
 {
 	if (p->made && !port_spec_number(&p->spec, "persist", 0))
@@ -375,18 +377,33 @@ static bool come_back(struct kernel *k, struct kernel_port *p)
 	return !ret;
 }
 
+/* The temporary port @p goes with its interface. */
+static void end(struct kernel *k, struct kernel_port *p)
+{
+	log_info("%s: goes with its interface", p->name);
+	model_port_del(&k->daemon->wanted, p->name);
+	forget(k, p);
+}
+
 bool kernel_ports_follow(struct kernel *k)
 {
 	const struct brstate *s = kernel_state(k);
+	struct kernel_port *p, *next;
 	bool came = false;
 	struct brmsg_link l;
 
-	for (struct kernel_port *p = k->ports; p; p = p->next) {
+	for (p = k->ports; p && !k->unread; p = next) {
+		next = p->next;
 		if (p->host)
 			continue;
 		if (p->ifindex && !brstate_by_index(s, p->ifindex) &&
-		    kernel_link(k, p->ifindex, NULL, &l) == -ENODEV)
+		    kernel_link(k, p->ifindex, NULL, &l) == -ENODEV) {
+			if (port_spec_number(&p->spec, "temporary", 0)) {
+				end(k, p);
+				continue;
+			}
 			lose(k, p);
+		}
 		if (!p->ifindex && come_back(k, p)) {
 			came = true;
 			s = kernel_state(k);

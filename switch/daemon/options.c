@@ -32,7 +32,7 @@ static const struct option_row {
 	  "give the host a port: an interface of that name (the switch's name)" },
 	{ 'c', NULL, "FILE",
 	  "read configuration commands from FILE, one a line, after the other options" },
-	{ 'b', NULL, "WHO", "who forwards: user, kernel[,adopt][,keep][,enforce] or auto" },
+	{ 'b', NULL, "WHO", "who forwards: user, kernel[,adopt][,keep][,enforce] or auto (auto)" },
 	{ 'S', NULL, "SOCKET",
 	  "control socket (/run/uswitch/NAME.sock, else under $XDG_RUNTIME_DIR)" },
 	{ 'G', NULL, "GROUP", "let this group use the control socket" },

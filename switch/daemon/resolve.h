@@ -4,7 +4,7 @@
  *
  * Pure decisions on what rtnl.c found out. The surprising rule: a TAP that some process holds is
  * never touched to find out more (TUNSETIFF would attach to it); netlink tells that it is held.
- * Used by ports.c and tests.
+ * Used by ports.c, the kernel backend and tests.
  */
 #ifndef SWITCH_DAEMON_RESOLVE_H
 #define SWITCH_DAEMON_RESOLVE_H

@@ -199,6 +199,9 @@ adoption() {
 	check adopted-has is_master v1 br7
 	check adopted-without-protocols test "$(sw ip -d -j link show br7 |
 		jq -c '.[0].linkinfo.info_data | [.stp_state, .mcast_snooping // 0]')" = '[0,0]'
+	sw bridge link >"$TMP/adopted"
+	check adopted-is-not-handed-over sh -c "'$BUILD/uswitchctl' -S '$SOCKET' set backend user 2>&1 | grep -q 'br7 was taken over'"
+	check adopted-is-not-touched diff "$TMP/adopted" <(sw bridge link)
 	stop adopted-ends
 	check adopted-stays sw ip link show br7
 	check adopted-is-left sh -c "! ip -n $PREFIX-sw link show v1 | grep -q master"
@@ -208,6 +211,40 @@ adoption() {
 	check kept-tap is_master tap8 br8
 	for name in br7 br8 v0 tun9 tap8; do sw ip link del $name; done
 }
+# A TAP goes with the switch that made it, unless it is to stay or somebody made it anew.
+taps() {
+	sw ip link add br7 type bridge
+	switch sw -b kernel -p tap1 -p tap2 -p tap3 -p tap:tap4,guest,persist
+	sw ip link set tap2 master br7
+	check others-have-a-tap sh -c "'$BUILD/uswitchctl' -S '$SOCKET' repair 2>&1 | grep -q 'tap2 belongs to br7'"
+	sw ip link del tap3
+	sw ip tuntap add tap3 mode tap
+	check new-tap-is-the-port wait_for 2 is_master tap3 br0
+	sw ip link set tap2 nomaster
+	check handed-over-with-taps ctl set backend user
+	stop ends-with-taps
+	check made-tap-goes gone tap1
+	check lost-tap-goes gone tap2
+	check tap-of-others-stays sw ip link show tap3
+	check persistent-tap-stays sw ip link show tap4
+	switch sw -b kernel -p tap1 -p tap2
+	sw ip link set tap2 master br7
+	ctl repair 2>/dev/null
+	stop ends-without-a-tap
+	check others-tap-goes gone tap2
+	for name in br7 tap3 tap4; do sw ip link del $name; done
+}
+
+# A temporary port goes with its interface.
+temporary() {
+	sw ip link add v0 type veth peer name v1
+	switch sw -b kernel -p p1 -p packet:v0,temporary
+	sw ip link del v0
+	check temporary-goes wait_for 2 sh -c "! '$BUILD/uswitchctl' -S '$SOCKET' show config | grep -q v0"
+	check temporary-is-no-drift drift_is '[]'
+	stop temporary-ends
+}
+
 gone_from() { ! is_master "$1" "$2"; }
 
 # Without packet sockets the kernel's bridge does it.
@@ -313,5 +350,7 @@ check leaves-ports sw ip link show p1
 refusals
 adoption
 enforcing
+taps
+temporary
 automatic
 finish
