@@ -46,8 +46,6 @@ END_TEST
 /* The processor is busy with others: the scheduler is given time to find another. */
 START_TEST(waited_too_long)
 {
-	if (CPU_COUNT(&before) < 2)
-		return;
 	cpu_init(&c, true);
 	ck_assert(c.has_stat);
 	cpu_turn(&c, 10000);
@@ -77,8 +75,6 @@ START_TEST(overruled)
 	cpu_set_t other;
 	unsigned cpu = 0;
 
-	if (CPU_COUNT(&before) < 2)
-		return;
 	cpu_init(&c, true);
 	cpu_turn(&c, 10000);
 	ck_assert_int_eq(count(), 1);
@@ -107,10 +103,14 @@ int main(void)
 	TCase *all = tcase_create("all");
 
 	tcase_add_checked_fixture(all, setup, teardown);
+	if (sched_getaffinity(0, sizeof(before), &before))
+		return EXIT_FAILURE;
 	tcase_add_test(all, held_and_let_go);
-	tcase_add_test(all, waited_too_long);
+	if (CPU_COUNT(&before) > 1) { /* with one there is nowhere to go */
+		tcase_add_test(all, waited_too_long);
+		tcase_add_test(all, overruled);
+	}
 	tcase_add_test(all, left_alone);
-	tcase_add_test(all, overruled);
 	suite_add_tcase(s, all);
 	return suite_run(s);
 }
