@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need python3 vde_plug vde_plug2tap vde_switch
 
-A=02:00:00:00:00:0a B=02:00:00:00:00:0b C=02:00:00:00:00:0c ALL=ff:ff:ff:ff:ff:ff
+A=02:00:00:00:00:0a B=02:00:00:00:00:0b C=02:00:00:00:00:0c D=02:00:00:00:00:0d ALL=ff:ff:ff:ff:ff:ff
 
 # guest MAC WORD...: in the foreground.
 guest() {
@@ -51,13 +51,13 @@ check "is missing when it ends" wait_for 2 missing vm1
 check "with its address forgotten" forgot $B
 check "one that says more than its request is unplugged" guest $B junk closed
 check "silent ones do not keep others out" guest $B silent 200 send $A
-stay b.log $B mute ready closed
-muted=$STARTED
-guest $C send $ALL
-check "one whose socket is gone is unplugged when a frame is for it" wait "$muted"
 stay c.log $C send $ALL ready wait
 check "a guest that does not read loses only its own" guest $B flood $C send $A
 check "which is counted" all_full
+stay b.log $B mute ready closed
+muted=$STARTED
+stay d.log $D send $ALL ready wait
+check "one whose socket is gone is unplugged when a frame is for it" wait "$muted"
 kill -KILL "$first"
 check "a guest that is killed is missing" wait_for 2 missing vm0
 kill -KILL "$SWITCH"
