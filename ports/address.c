@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* SO_PASSRIGHTS, Linux 6.16: newer than the headers of many. */
+#define PASSRIGHTS 83
+
 static int parse_unix(const char *path, struct address *a, struct error *err)
 {
 	size_t len = strlen(path);
@@ -63,6 +66,15 @@ int address_parse(const char *text, int type, struct address *a, struct error *e
 	return resolve(host, colon + 1, type, a, err);
 }
 
+int address_socket(sa_family_t family, int type)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), off = 0;
+
+	if (fd >= 0 && family == AF_UNIX)
+		setsockopt(fd, SOL_SOCKET, PASSRIGHTS, &off, sizeof(off));
+	return fd;
+}
+
 /* Removes the path of @a if it is a socket that nobody serves any more. */
 static void remove_stale(const struct address *a, int type)
 {
@@ -71,7 +83,7 @@ static void remove_stale(const struct address *a, int type)
 
 	if (lstat(a->un.sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return;
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = address_socket(AF_UNIX, type);
 	if (fd < 0)
 		return;
 	if (connect(fd, &a->any, a->len) && errno == ECONNREFUSED)
@@ -81,7 +93,7 @@ static void remove_stale(const struct address *a, int type)
 
 int address_bind(const struct address *a, int type, const char *text, struct error *err)
 {
-	int fd = socket(a->any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, ret;
+	int fd = address_socket(a->any.sa_family, type), on = 1, ret;
 
 	if (fd < 0)
 		return error_set(err, -errno, "%s: %s", text, strerror(errno));

@@ -115,7 +115,7 @@ static void stream_connected(struct stream *s)
 static void stream_connect(struct stream *s, uint64_t now)
 {
 	sa_family_t family = s->address.any.sa_family;
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = address_socket(family, SOCK_STREAM);
 
 	stream_deadline(s, now + s->wait_ms);
 	s->wait_ms = 2 * s->wait_ms < WAIT_MAX_MS ? 2 * s->wait_ms : WAIT_MAX_MS;

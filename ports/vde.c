@@ -299,7 +299,7 @@ static int vde_reach(const char *path, int ctl)
 		ret = -ENOTSOCK;
 	else if (peer.uid && st.st_uid != peer.uid)
 		ret = -EPERM;
-	fd = ret ? -1 : socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = ret ? -1 : address_socket(AF_UNIX, SOCK_DGRAM);
 	snprintf(un.sun_path, sizeof(un.sun_path), "/proc/self/fd/%d", at);
 	if (!ret && (fd < 0 || connect(fd, (const struct sockaddr *)&un, sizeof(un))))
 		ret = -errno;

@@ -11,6 +11,7 @@
 
 #include "ports/offload.h"
 #include "tests/unit/hand.h"
+#include "tests/unit/rights.h"
 #include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/uswitch-dgram-XXXXXX";
@@ -168,6 +169,17 @@ START_TEST(learns)
 	peer_unix(); /* back, and not heard of yet */
 	tx(1, 60);
 	ck_assert_uint_eq(heard(60), 1);
+}
+END_TEST
+
+START_TEST(descriptors)
+{
+	struct sockaddr_un un = path_of(ours);
+
+	open_unix("");
+	peer_unix();
+	ck_assert_int_eq(connect(peer, (struct sockaddr *)&un, sizeof(un)), 0);
+	rights_refused(peer);
 }
 END_TEST
 
@@ -340,6 +352,7 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, learns);
+	tcase_add_test(t, descriptors);
 	tcase_add_test(t, fixed);
 	tcase_add_test(t, lengths);
 	tcase_add_test(t, stops);

@@ -16,6 +16,7 @@
 #include "ports/offload.h"
 #include "ports/port.h"
 #include "tests/unit/listener.h"
+#include "tests/unit/rights.h"
 #include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/uswitch-stream-XXXXXX";
@@ -99,6 +100,18 @@ static const char *rx(void)
 	marks[n] = '\0';
 	return marks;
 }
+
+/* Before and after the switch has accepted the connection. */
+START_TEST(descriptors)
+{
+	int first = join(), second = unix_socket(false);
+
+	rights_refused(first);
+	rights_refused(second);
+	close(first);
+	close(second);
+}
+END_TEST
 
 START_TEST(every_cut)
 {
@@ -373,6 +386,7 @@ START_TEST(connects)
 	events(guest);
 	ck_assert(guest->link.carrier);
 	peer = accept(listener, NULL, NULL);
+	rights_refused(peer);
 	ck_assert_int_eq(send(peer, bytes, pack(bytes, 60, 'a'), 0), 64);
 	ck_assert_str_eq(rx(), "a");
 	close(peer);
@@ -462,6 +476,7 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, descriptors);
 	tcase_add_test(t, every_cut);
 	tcase_add_test(t, many);
 	tcase_add_test(t, longest);

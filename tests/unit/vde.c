@@ -15,6 +15,7 @@
 
 #include "ports/port.h"
 #include "tests/unit/listener.h"
+#include "tests/unit/rights.h"
 #include "tests/unit/suite.h"
 
 struct request {
@@ -217,6 +218,8 @@ START_TEST(strangers)
 	socklen_t len = sizeof(un);
 
 	join(",mode=666");
+	rights_refused(data); /* and it can send frames only */
+	rights_refused(ctl);
 	getpeername(data, (struct sockaddr *)&un, &len);
 	ck_assert_int_lt(intrude(&un), 0);
 	ck_assert_int_eq(errno, EPERM);
