@@ -33,9 +33,9 @@ int address_parse(const char *text, int type, struct address *a, struct error *e
 
 /*
  * Opens a socket of @family that does not block, of @type. A Unix socket, and those it accepts,
- * take no descriptors: the peer gets EPERM. One that nobody wants is closed when its message is read,
- * and the peer can make that last: a TCP socket that lingers. Kernels before 6.16 take them all
- * the same. Returns the descriptor, or -1 with errno.
+ * take no descriptors: the peer gets EPERM. One that nobody wants is closed when its message is
+ * read, and the peer can make that last: a TCP socket that lingers. Kernels before 6.16 take them
+ * all the same. Returns the descriptor, or -1 with errno.
  */
 int address_socket(sa_family_t family, int type);
 
