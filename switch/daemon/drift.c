@@ -10,6 +10,7 @@
 #include "switch/daemon/text.h"
 
 #define LINE_BYTES 16384
+#define SETTLE_ROUNDS 3 /* a verb may have effects of its own */
 
 static int no_memory(struct error *err)
 {
@@ -158,6 +159,65 @@ json_t *drift_repair(struct daemon *d, struct error *err)
 		return done;
 	json_decref(done);
 	return NULL;
+}
+
+/* Whether @v brings port @port from @actual to what is wanted, and nothing else. */
+static bool settles(const struct daemon *d, const struct verb *v, const char *port,
+		    const struct model *actual)
+{
+	bool own = !strcmp(v->dev, port);
+
+	switch (v->op) {
+	case VERB_PORT_SET:
+		return own || (v->attr == PORT_BACKUP_PORT && !strcmp(v->value_port, port));
+	case VERB_VLAN_ADD:
+	case VERB_VLAN_DEL:
+	case VERB_VLAN_SET:
+		return own;
+	case VERB_FDB_ADD: /* not where it roamed from */
+		return own && !model_fdb(actual, v->mac, v->vid_first);
+	case VERB_FDB_DEL:
+		return own && !model_fdb(&d->wanted, v->mac, v->vid_first);
+	case VERB_PORT_ADD:
+	case VERB_PORT_DEL:
+	case VERB_BRIDGE_SET:
+		break;
+	}
+	return false;
+}
+
+/* Does one round of it, and says how many verbs that took. */
+static int settle(struct daemon *d, const char *port, unsigned *todo, struct error *err)
+{
+	const struct backend *b = &d->backend;
+	struct verbs verbs = { 0 };
+	struct model actual;
+	int ret;
+
+	*todo = 0;
+	model_init(&actual, d->options.name);
+	ret = b->ops->read(b->ctx, &actual, err);
+	if (!ret && model_diff(&actual, &d->wanted, &verbs))
+		ret = no_memory(err);
+	for (unsigned i = 0; i < verbs.n && !ret; i++) {
+		if (!settles(d, &verbs.verb[i], port, &actual))
+			continue;
+		++*todo;
+		ret = b->ops->apply(b->ctx, &verbs.verb[i], err);
+	}
+	verbs_fini(&verbs);
+	model_fini(&actual);
+	return ret;
+}
+
+int drift_settle(struct daemon *d, const char *port, struct error *err)
+{
+	unsigned todo = 1;
+	int ret = 0;
+
+	for (unsigned round = 0; round < SETTLE_ROUNDS && todo && !ret; round++)
+		ret = settle(d, port, &todo, err);
+	return ret;
 }
 
 static void publish(struct daemon *d, json_t *verbs)

@@ -40,6 +40,12 @@ json_t *drift_plan(struct daemon *d, const char *file, struct error *err);
 json_t *drift_repair(struct daemon *d, struct error *err);
 
 /*
+ * Port @port has come back: gives it what is configured for it and nobody gave it since, and makes
+ * it others' backup again. Adds and removes no port. Returns 0 or -errno with a sentence.
+ */
+int drift_settle(struct daemon *d, const char *port, struct error *err);
+
+/*
  * Something changed that may have been others' work: tells monitors if drift came, changed or went,
  * and with options.enforce repairs it.
  */

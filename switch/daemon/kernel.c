@@ -200,12 +200,23 @@ static int foreign_spec(const char *name, struct port_spec *spec)
 	return port_spec_parse(text, spec, NULL);
 }
 
+/* The backup that port @name is to have and that has no interface now, or NULL. */
+static const struct kernel_port *missing_backup(const struct kernel *k, const char *name)
+{
+	const struct model_port *w = model_port(&k->daemon->wanted, name);
+	const struct kernel_port *p =
+		w && w->backup_port[0] ? kernel_port_named(k, w->backup_port) : NULL;
+
+	return p && !p->ifindex ? p : NULL;
+}
+
 static int read_port(const struct kernel *k, const struct brstate *s, const struct brstate_port *b,
 		     struct model *m)
 {
 	const struct brmsg_link *l = &b->link;
 	const struct kernel_port *p = kernel_port_of(k, l->base.link.ifindex);
 	const struct brstate_port *backup = brstate_by_index(s, (int)l->attr[PORT_BACKUP_PORT]);
+	const struct kernel_port *missing = missing_backup(k, p ? p->name : l->base.name);
 	struct port_spec spec;
 	struct model_port *port;
 
@@ -219,6 +230,8 @@ static int read_port(const struct kernel *k, const struct brstate *s, const stru
 	if (backup)
 		snprintf(port->backup_port, sizeof(port->backup_port), "%s",
 			 kernel_port_name(k, &backup->link));
+	else if (missing)
+		memcpy(port->backup_port, missing->name, sizeof(port->backup_port));
 	*port->vlans = b->vlans;
 	return 0;
 }
@@ -307,6 +320,8 @@ static int set_port(struct kernel *k, const struct verb *v, const struct kernel_
 		if (v->value_port[0] && !backup)
 			return error_set(err, -ENODEV, "%s: no such port", what);
 		value = backup ? (uint64_t)backup->ifindex : 0;
+		if (value == b->link.attr[PORT_BACKUP_PORT])
+			return 0; /* the same, or none until it comes */
 	}
 	brmsg_port_set(&m, b->link.base.link.ifindex, v->attr, value);
 	return kernel_do(k, &m, what, err);

@@ -139,7 +139,6 @@ static void tell_links(struct kernel *k)
 		}
 		if (l || k->told[n].link.present)
 			tell_port(k, (uint16_t)n, &now);
-		s = &k->state;
 	}
 	if (!memcmp(k->bridge, s->bridge.bridge, sizeof(k->bridge)))
 		return;
@@ -165,11 +164,23 @@ static void on_drift(void *arg, unsigned what)
 		drift_check(k->daemon);
 }
 
+/* Ports that have come back get their settings; what else others did is left as it is. */
+static void follow_ports(struct kernel *k)
+{
+	struct error err;
+
+	kernel_ports_follow(k);
+	for (struct kernel_port *p = k->ports; p; p = p->next) {
+		if (p->came && drift_settle(k->daemon, p->name, &err))
+			log_error("%s", err.text);
+		p->came = false;
+	}
+}
+
 static void on_news(void *arg, unsigned what)
 {
 	struct kernel *k = arg;
 	struct reading r = { .k = k };
-	struct error err;
 
 	(void)what;
 	netlink_read(k->news, take, &r);
@@ -184,9 +195,8 @@ static void on_news(void *arg, unsigned what)
 		arm(k);
 	if (!r.links)
 		return;
-	if (k->daemon->started && kernel_ports_follow(k) &&
-	    daemon_apply(k->daemon, &k->daemon->wanted, &err))
-		log_error("%s", err.text);
+	if (k->daemon->started)
+		follow_ports(k);
 	tell_links(k);
 }
 

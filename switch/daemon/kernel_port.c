@@ -385,11 +385,10 @@ static void end(struct kernel *k, struct kernel_port *p)
 	forget(k, p);
 }
 
-bool kernel_ports_follow(struct kernel *k)
+void kernel_ports_follow(struct kernel *k)
 {
 	const struct brstate *s = kernel_state(k);
 	struct kernel_port *p, *next;
-	bool came = false;
 	struct brmsg_link l;
 
 	for (p = k->ports; p && !k->unread; p = next) {
@@ -405,9 +404,8 @@ bool kernel_ports_follow(struct kernel *k)
 			lose(k, p);
 		}
 		if (!p->ifindex && come_back(k, p)) {
-			came = true;
+			p->came = true;
 			s = kernel_state(k);
 		}
 	}
-	return came;
 }

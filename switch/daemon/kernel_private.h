@@ -21,6 +21,7 @@ struct kernel_port {
 	struct port_spec spec; /* resolved */
 	bool host;
 	bool made;              /* its TAP is ours */
+	bool came;              /* it is back, and has none of its settings yet */
 	bool joined;            /* we made it a port of the bridge */
 	int ifindex;            /* 0 = missing */
 	uint16_t number;        /* while it is missing: one that the kernel has not given */
@@ -117,11 +118,8 @@ int kernel_port_del(struct kernel *k, const char *name, struct error *err);
 void kernel_ports_close(struct kernel *k, bool keep);
 /* Another backend has them: has the bridge taken apart beside the frames, without k->ask then. */
 void kernel_ports_hand_over(struct kernel *k);
-/*
- * Looks after ports whose interface has gone or come. Returns whether one came: then it has none of
- * its settings yet.
- */
-bool kernel_ports_follow(struct kernel *k);
+/* Looks after ports whose interface has gone or come. */
+void kernel_ports_follow(struct kernel *k);
 
 /* port_next, vlan_get and vlan_stats of the table. */
 int kernel_port_next(void *ctx, uint16_t number, struct port_info *info);

@@ -7,7 +7,7 @@
 need jq python3
 TRAFFIC=$(tool traffic)
 SEQUENCE=$ROOT/tests/system/sequence.py
-BYTES=$((100 << 20))
+BYTES=$((800 << 20))
 
 ns sw a b c
 backend() { ctl -j show | jq -r .backend; }
@@ -61,9 +61,9 @@ stream() {
 	start in_ns a python3 "$SEQUENCE" send 10.0.0.2 1000 5
 	sender=$STARTED
 	sleep 1.5
-	ctl set backend kernel
+	ctl set backend kernel || return
 	sleep 1.5
-	ctl set backend user
+	ctl set backend user || return
 	wait "$sender" "$stray" "$receiver"
 	jq -e '.received > 4900 and .lost <= 50 and .gap_ms <= 50' "$TMP/udp"
 }
@@ -76,16 +76,18 @@ udp() {
 }
 
 tcp() {
-	local server client
+	local server client under=0
 	start in_ns b "$TRAFFIC" tcp-server 7000 $BYTES >"$TMP/rate" 2>"$TMP/server"
 	server=$STARTED
 	wait_for 3 sh -c "ip netns exec $PREFIX-b ss -ltn | grep -q :7000"
 	start in_ns a timeout 60 "$TRAFFIC" tcp-client 10.0.0.2 7000 $BYTES 2>"$TMP/client"
 	client=$STARTED
-	for _ in 1 2; do
+	while kill -0 "$client" 2>/dev/null; do
 		check tcp-to-kernel ctl set backend kernel
 		check tcp-to-user ctl set backend user
+		kill -0 "$client" 2>/dev/null && under=$((under + 1))
 	done
+	check "tcp-under-hand-overs ($under)" test "$under" -ge 2
 	wait "$client"
 	check tcp-client test $? -eq 0
 	wait "$server"
