@@ -418,6 +418,11 @@ void control_renumber(struct control *c)
 {
 	memset(c->names, 0, sizeof(*c->names));
 	names_read(c->names, &c->daemon->backend);
+	for (struct client *k = c->clients; k; k = k->next)
+		if (k->walk.step && !k->walk.model) {
+			walk_fini(&k->walk);
+			k->closing = true;
+		}
 }
 
 void control_lost(struct control *c)

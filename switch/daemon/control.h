@@ -42,7 +42,10 @@ bool control_wanted(struct control *c, enum control_news news, uint64_t now);
 /* Sends the line @text (@len bytes, its newline included) to those who do. */
 void control_publish(struct control *c, enum control_news news, const char *text, size_t len);
 
-/* The ports have other numbers now. */
+/*
+ * The ports have other numbers now. An answer on its way that goes by them ends unfinished, with
+ * its connection.
+ */
 void control_renumber(struct control *c);
 
 /* Every monitor missed events that nobody could count. */

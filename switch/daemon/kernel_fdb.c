@@ -168,6 +168,36 @@ static void keep(void *arg, const struct fdb_entry *e)
 	k->entry[k->n_entries++] = *e;
 }
 
+/* Where an entry is in a walk's order; never 0. */
+static uint64_t place(const struct fdb_entry *e)
+{
+	return ((uint64_t)e->vid << 48 | e->mac) + 1;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	uint64_t x = place(a), y = place(b);
+
+	return x < y ? -1 : x > y;
+}
+
+/* The first entry behind @cursor. */
+static unsigned find(const struct kernel *k, uint64_t cursor)
+{
+	unsigned low = 0, high = k->n_entries;
+
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+
+		if (place(&k->entry[middle]) <= cursor)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The cursor is the place of the last entry: a walk goes on in the copy that a later one made. */
 unsigned kernel_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t *cursor,
 			 struct fdb_entry *entries, unsigned max)
 {
@@ -177,11 +207,13 @@ unsigned kernel_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t *cur
 	if (!*cursor) {
 		k->n_entries = 0;
 		dump(k, keep, k);
-		*cursor = 1;
+		if (k->n_entries)
+			qsort(k->entry, k->n_entries, sizeof(*k->entry), by_place);
 	}
-	for (; *cursor <= k->n_entries && n < max; ++*cursor) {
-		const struct fdb_entry *e = &k->entry[*cursor - 1];
+	for (unsigned i = find(k, *cursor); i < k->n_entries && n < max; i++) {
+		const struct fdb_entry *e = &k->entry[i];
 
+		*cursor = place(e);
 		if ((match->port == PORT_NONE || match->port == e->port) &&
 		    (match->vid == FDB_ANY_VID || match->vid == e->vid) &&
 		    (e->flags & match->flags_mask) == match->flags_want)

@@ -39,6 +39,28 @@ make() {
 	in_ns b ping -q -c 1 10.0.0.3 >/dev/null
 }
 
+# slowly COMMAND...: reads the whole table, and has the command done meanwhile. Prints how many entries it had and how many of
+# them were different, or "unfinished".
+slowly() {
+	python3 - "$SOCKET" "$@" <<-'END'
+		import json, socket, subprocess, sys, time
+		s = socket.socket(socket.AF_UNIX)
+		s.settimeout(10)
+		s.connect(sys.argv[1])
+		s.sendall(b"fdb show\n")
+		data = s.recv(1000)
+		time.sleep(0.2)
+		subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
+		while not data.endswith(b"\n") and (more := s.recv(1 << 20)):
+		    data += more
+		if data.endswith(b"\n"):
+		    keys = [(e["mac"], e.get("vlan")) for e in json.loads(data)["result"]]
+		    print(len(keys) > 10000, len(keys) == len(set(keys)))
+		else:
+		    print("unfinished")
+	END
+}
+
 # carried NAME BACKEND: hands over; everything is as before.
 carried() {
 	local before config counted
@@ -127,6 +149,10 @@ check to-kernel-has-a-bridge in_ns sw ip link show br0
 check to-kernel-pings in_ns a ping -q -c 1 -W 1 10.0.0.2
 check to-kernel-dynamic test "$(in_ns sw bridge fdb show br br0 | grep -c '06:00:.* static')" = 0
 check nothing-to-do ctl set backend kernel
+printf 'fdb add 06:00:00:00:ff:ff dev q1 dynamic\nfdb show\n' >"$TMP/meanwhile"
+check walks-beside-each-other test "$(slowly "$BUILD/uswitchctl" -S "$SOCKET" -b "$TMP/meanwhile")" = 'True True'
+check walk-ends-with-its-backend test "$(slowly "$BUILD/uswitchctl" -S "$SOCKET" set backend user)" = unfinished
+check back-to-kernel ctl set backend kernel
 carried to-user user
 check to-user-has-no-bridge gone br0
 check to-user-pings in_ns a ping -q -c 1 -W 1 10.0.0.2
