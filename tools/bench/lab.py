@@ -159,6 +159,9 @@ class Lab:
             self.address(i)
 
     def address(self, i):
+        if i <= 2:  # the first station of flowgen's two sides is the host itself
+            self.call("ip", "link", "set", "eth0", "address", f"02:{0x90 + 16 * i:x}:00:00:00:00",
+                      ns=f"h{i}")
         self.call("ip", "address", "add", f"10.77.0.{i}/24", "dev", "eth0", ns=f"h{i}")
         self.call("ip", "link", "set", "eth0", "up", ns=f"h{i}")
 
