@@ -11,13 +11,31 @@ struct view {
 	const uint8_t *bytes;
 };
 
-/* Frames by port, those of a port in the order of their arrival. */
+/* Bytes of a frame that has them: addresses, and the outer tag if there is one. */
+static uint32_t conversation(const struct view *v)
+{
+	bool tagged = v->got->len >= 18 && ((v->bytes[12] == 0x81 && !v->bytes[13]) ||
+					    (v->bytes[12] == 0x88 && v->bytes[13] == 0xa8));
+
+	return tagged ? 16 : 12;
+}
+
+/*
+ * Frames by port, those of a port by conversation, those of a conversation in the order of their
+ * arrival: a bridge keeps the order of frames with the same addresses, VLAN and priority (802.1Q
+ * 6.5.3), and of no others; those that the kernel forwards on its own may overtake a flood.
+ */
 static int by_port(const void *left, const void *right)
 {
 	const struct view *a = left, *b = right;
+	uint32_t len_a = conversation(a), len_b = conversation(b);
+	int order;
 
 	if (a->got->port != b->got->port)
 		return a->got->port < b->got->port ? -1 : 1;
+	order = memcmp(a->bytes, b->bytes, len_a < len_b ? len_a : len_b);
+	if (order || len_a != len_b)
+		return order ? order : len_a < len_b ? -1 : 1;
 	return (a->got->at > b->got->at) - (a->got->at < b->got->at);
 }
 
