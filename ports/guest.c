@@ -100,5 +100,6 @@ const struct port_ops guest_ops = {
 	.rx = packet_rx,
 	.tx = packet_tx,
 	.done = packet_done,
+	.fast = packet_fast,
 	.refresh = packet_refresh,
 };

@@ -131,6 +131,12 @@ static void read_attribute(const struct rtattr *a, struct iface *iface)
 	case IFLA_MTU:
 		iface->link.mtu = number(a);
 		break;
+	case IFLA_LINK:
+		iface->peer = (int)number(a);
+		break;
+	case IFLA_LINK_NETNSID:
+		iface->peer_nsid = (int)number(a);
+		break;
 	case IFLA_MASTER:
 		iface->master = (int)number(a);
 		break;
@@ -147,7 +153,8 @@ static void read_attribute(const struct rtattr *a, struct iface *iface)
 	}
 }
 
-int iface_get(int sock, const char *name, int ifindex, struct iface *iface)
+/* Sends @r, which asks for an interface, and reads the answer. Returns 0 or -errno. */
+static int ask(int sock, const struct request *r, struct iface *iface)
 {
 	union {
 		struct nlmsghdr h;
@@ -155,19 +162,15 @@ int iface_get(int sock, const char *name, int ifindex, struct iface *iface)
 	} reply;
 	const struct ifinfomsg *i = NLMSG_DATA(&reply.h);
 	const struct rtattr *a;
-	struct request r;
 	size_t left;
-	int ret;
+	int ret = transact(sock, r, &reply.h);
 
-	request_init(&r, RTM_GETLINK, 0, name ? 0 : ifindex);
-	if (name)
-		request_add(&r, IFLA_IFNAME, name, strlen(name) + 1);
-	ret = transact(sock, &r, &reply.h);
 	if (ret <= 0)
 		return ret ? ret : -EPROTO;
 	if (reply.h.nlmsg_type != RTM_NEWLINK || reply.h.nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
 		return -EPROTO;
 	memset(iface, 0, sizeof(*iface));
+	iface->peer_nsid = -1;
 	iface->type = i->ifi_type;
 	iface->loopback = i->ifi_flags & IFF_LOOPBACK;
 	iface->link.present = true;
@@ -179,7 +182,30 @@ int iface_get(int sock, const char *name, int ifindex, struct iface *iface)
 	left = reply.h.nlmsg_len - NLMSG_SPACE(sizeof(*i));
 	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
 		read_attribute(a, iface);
+	if (strcmp(iface->kind, "veth"))
+		iface->peer = 0;
 	return 0;
+}
+
+int iface_get(int sock, const char *name, int ifindex, struct iface *iface)
+{
+	struct request r;
+
+	request_init(&r, RTM_GETLINK, 0, name ? 0 : ifindex);
+	if (name)
+		request_add(&r, IFLA_IFNAME, name, strlen(name) + 1);
+	return ask(sock, &r, iface);
+}
+
+int iface_get_peer(int sock, const struct iface *iface, struct iface *peer)
+{
+	struct request r;
+
+	if (!iface->peer || iface->peer_nsid < 0)
+		return -ENODEV;
+	request_init(&r, RTM_GETLINK, 0, iface->peer);
+	request_add(&r, IFLA_TARGET_NETNSID, &iface->peer_nsid, sizeof(iface->peer_nsid));
+	return ask(sock, &r, peer);
 }
 
 int iface_set(int sock, int ifindex, uint32_t mtu, bool up)

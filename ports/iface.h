@@ -22,6 +22,8 @@ struct iface {
 	uint16_t type; /* ARPHRD_ETHER, ... */
 	bool loopback;
 	char kind[16]; /* "veth", "tun", "bridge", ...; "" = hardware */
+	int peer;      /* ifindex of a veth's other end, 0 = there is none */
+	int peer_nsid; /* its namespace as that of the socket knows it, -1 = the same */
 	int master;    /* ifindex of the bridge, bond, ... it belongs to; 0 = none */
 	bool tap;      /* of kind "tun" and Ethernet */
 	bool tap_multi_queue;
@@ -36,6 +38,10 @@ int iface_socket(int ns);
 /* Reads the interface named @name, or numbered @ifindex when @name is NULL. Returns 0, -ENODEV,
  * -errno. */
 int iface_get(int sock, const char *name, int ifindex, struct iface *iface);
+
+/* Reads the other end of @iface, a veth whose other end is in another namespace. Returns 0, -ENODEV
+ * (it is none of those), -EPERM (not to be seen from here), -errno. */
+int iface_get_peer(int sock, const struct iface *iface, struct iface *peer);
 
 /* Sets the MTU of interface @ifindex unless @mtu is 0, and brings it up when @up. Returns 0 or
  * -errno. */

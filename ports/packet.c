@@ -287,6 +287,7 @@ void packet_vanish(struct packet *p)
 		return;
 	p->ifindex = 0;
 	p->port.host->watch(p->port.host->ctx, &p->port, p->port.rx_fd, 0);
+	packet_fast_close(p);
 	packet_tx_reset(p);
 	if (p->drop_fd >= 0)
 		close(p->drop_fd);
@@ -357,6 +358,8 @@ void packet_link(struct port *port, const struct link *news)
 		return;
 	if (p->host_drop && strcmp(iface.name, p->drop_name) && drop_for_host(p, iface.name, &err))
 		log_warning("%s: %s", port->name, err.text);
+	if (p->port.fast.attached)
+		packet_fast_look(p);
 	tell(p, &iface.link);
 }
 
@@ -371,6 +374,7 @@ void packet_close(struct port *port)
 		port->host->watch(port->host->ctx, port, p->netns_fd, 0);
 		close(p->netns_fd);
 	}
+	packet_fast_close(p);
 	packet_rx_fini(p);
 	packet_tx_reset(p);
 	if (p->drop_fd >= 0)
@@ -478,5 +482,6 @@ const struct port_ops packet_ops = {
 	.rx = packet_rx,
 	.tx = packet_tx,
 	.done = packet_done,
+	.fast = packet_fast,
 	.refresh = packet_refresh,
 };

@@ -7,7 +7,8 @@
  * nothing, and bound again when one of its name appears, so descriptors are constant; a renamed
  * interface stays the port's. Only when their namespace loses its name are they closed, because
  * they would keep it alive. The driver's tables are `packet_ops` (kinds.h) and `guest_ops`
- * (guest.h). packet_rx.c receives, packet_tx.c sends.
+ * (guest.h). packet_rx.c receives, packet_tx.c sends, packet_fast.c
+ * leaves frames to the kernel.
  */
 #ifndef PORTS_PACKET_H
 #define PORTS_PACKET_H
@@ -36,8 +37,9 @@ struct packet {
 	bool bypass;              /* send past the queueing discipline, as the user says */
 	bool host_drop;           /* keep the host's own stack out */
 	int drop_fd;              /* holds the filter for that; -1 = none */
-	char drop_name[IF_NAMESIZE]; /* what the interface was called then */
-	bool remove_tap;             /* the TAP was made for this port and goes with it */
+	char drop_name[IF_NAMESIZE];  /* what the interface was called then */
+	struct packet_attach *attach; /* to the fast path, under way or done; NULL = not */
+	bool remove_tap;              /* the TAP was made for this port and goes with it */
 
 	/* packet_rx.c */
 	uint8_t *rx_ring; /* NULL: receive without it, by recvmmsg() */
@@ -101,6 +103,11 @@ void packet_rx_flush(struct packet *p);
 void packet_rx(struct port *port, unsigned queue, struct batch *b);
 void packet_done(struct port *port, unsigned queue, struct batch *b);
 void packet_refresh(struct port *port, struct port_stats *stats);
+
+/* packet_fast.c: port_ops.fast(); looks again at what the interface has; ends it. */
+void packet_fast(struct port *port);
+void packet_fast_look(struct packet *p);
+void packet_fast_close(struct packet *p);
 
 /* packet_tx.c */
 void packet_tx_init(struct packet *p);

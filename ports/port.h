@@ -36,6 +36,17 @@ struct link {
 	uint64_t mac; /* 0 = none */
 };
 
+/* What the kernel has to know of an interface to forward past the switch, see fastpath.h. */
+struct port_fast {
+	bool attached;  /* what it receives may be forwarded so, */
+	int ifindex;    /* and frames sent there; 0 = neither */
+	uint64_t netns; /* in which namespace that is */
+	uint64_t peer;  /* MAC of a veth's other end that may be given frames directly; 0 = none */
+	uint32_t peer_max_len; /* longest frame that it takes */
+};
+
+struct fastpath;
+
 struct port_host { /* what a driver may ask of whoever runs it */
 	void *ctx;
 	/*
@@ -58,6 +69,12 @@ struct port_host { /* what a driver may ask of whoever runs it */
 	 * yourself (port_discard).
 	 */
 	void (*discard)(void *ctx, int fd);
+	/*
+	 * The fast path of this switch, or NULL; the member may be NULL, too. And: call @work with
+	 * @arg beside the frames.
+	 */
+	struct fastpath *(*fastpath)(void *ctx);
+	void (*aside)(void *ctx, void (*work)(void *arg), void *arg);
 	int leaving; /* a bridge that is about to let go of its ports, which may be used: ifindex */
 };
 enum { PORT_IN = 1, PORT_OUT = 2 };
@@ -101,6 +118,11 @@ struct port_ops {
 	void (*tx)(struct port *port, unsigned queue, struct txq *q);
 	/* All sending of @b is over: slots and guest buffers go back. May be NULL. */
 	void (*done)(struct port *port, unsigned queue, struct batch *b);
+	/*
+	 * Known unicast comes or goes here that the kernel might forward by itself: gets ready for
+	 * that, soon or never, and keeps port->fast up to date. NULL: never.
+	 */
+	void (*fast)(struct port *port);
 	/* Brings counters that live in the kernel (rx_missed) into @stats. May be NULL. */
 	void (*refresh)(struct port *port, struct port_stats *stats);
 };
@@ -113,6 +135,7 @@ struct port {
 	uint32_t caps;    /* enum offload_cap: what tx() can pass on unfinished */
 	struct link link; /* as last told by link_changed() */
 	int rx_fd;        /* -1 = none */
+	struct port_fast fast;
 };
 
 /* All kinds, NULL-terminated. */

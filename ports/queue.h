@@ -20,6 +20,7 @@
  */
 struct port_stats {
 	uint64_t rx, rx_bytes, rx_missed;
+	uint64_t rx_fast;   /* of rx: forwarded by the kernel, see fastpath.h */
 	uint64_t rx_cycles; /* from receiving its frames to having sent them */
 	uint64_t forwarded, consumed;
 	uint64_t queued, tx, tx_bytes, tx_segments;

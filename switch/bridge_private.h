@@ -76,6 +76,9 @@ enum drop resolve(const struct bridge *br, const struct frame *f, const struct p
 
 /* Counts @f in its VLAN's statistics, sent (@tx) or received by port @n. */
 void bridge_vlan_count(struct bridge *br, const struct frame *f, uint16_t n, bool tx);
+/* Counts @packets frames, @bytes bytes as bridge_frame_len() without the header, of VLAN @vid. */
+void bridge_vlan_add_count(struct bridge *br, uint16_t n, uint16_t vid, uint64_t packets,
+			   uint64_t bytes, bool tx);
 
 /*
  * Returns the bytes of @f that the MTU rule and VLAN statistics count: without lifted tags, plus a

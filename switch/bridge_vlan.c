@@ -206,13 +206,18 @@ static struct vlan_stats *counters(const struct bridge *br, uint16_t n, uint16_t
 	return own ? &br->port[n].vlan_stats[vid] : &br->vlan_stats[vid];
 }
 
+void bridge_vlan_add_count(struct bridge *br, uint16_t n, uint16_t vid, uint64_t packets,
+			   uint64_t bytes, bool tx)
+{
+	struct vlan_stats *s = counters(br, n, vid);
+
+	*(tx ? &s->tx_packets : &s->rx_packets) += packets;
+	*(tx ? &s->tx_bytes : &s->rx_bytes) += bytes;
+}
+
 void bridge_vlan_count(struct bridge *br, const struct frame *f, uint16_t n, bool tx)
 {
-	struct vlan_stats *s = counters(br, n, f->vid);
-	uint64_t len = bridge_frame_len(br, f) - FRAME_HDR_LEN;
-
-	*(tx ? &s->tx_packets : &s->rx_packets) += 1;
-	*(tx ? &s->tx_bytes : &s->rx_bytes) += len;
+	bridge_vlan_add_count(br, n, f->vid, 1, bridge_frame_len(br, f) - FRAME_HDR_LEN, tx);
 }
 
 void bridge_vlan_stats(const struct bridge *br, uint16_t n, uint16_t vid, struct vlan_stats *stats)

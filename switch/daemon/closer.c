@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ struct closer {
 /* What a thread is given. */
 struct job {
 	struct closer *closer;
-	int fd;
+	void (*work)(void *arg);
+	void *arg;
 };
 
 struct closer *closer_new(void)
@@ -54,7 +56,7 @@ static void *run(void *arg)
 	struct closer *c = job.closer;
 
 	free(arg);
-	close(job.fd);
+	job.work(job.arg);
 	pthread_mutex_lock(&c->lock);
 	c->busy--;
 	pthread_cond_signal(&c->done);
@@ -76,13 +78,13 @@ static bool start(struct closer *c, struct job *job)
 	return !ret;
 }
 
-void closer_close(struct closer *c, int fd)
+void closer_do(struct closer *c, void (*work)(void *arg), void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
 	bool started = false;
 
 	if (job)
-		*job = (struct job){ c, fd };
+		*job = (struct job){ c, work, arg };
 	pthread_mutex_lock(&c->lock);
 	if (job && c->busy < THREADS_MAX)
 		started = start(c, job);
@@ -91,7 +93,17 @@ void closer_close(struct closer *c, int fd)
 	if (started)
 		return;
 	free(job);
-	close(fd);
+	work(arg);
+}
+
+static void close_it(void *arg)
+{
+	close((int)(intptr_t)arg);
+}
+
+void closer_close(struct closer *c, int fd)
+{
+	closer_do(c, close_it, (void *)(intptr_t)fd);
 }
 
 void closer_wait(struct closer *c)

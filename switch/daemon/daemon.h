@@ -38,6 +38,7 @@ struct options {
 	uint32_t fdb_size; /* --fdb-size */
 	uint32_t poll_us;  /* --poll */
 	bool keep_cpu;     /* --cpu */
+	bool fastpath;     /* --fastpath */
 	bool detach;       /* -D */
 	int verbose;       /* number of -v */
 	unsigned n_lines;  /* -p and -l, as commands, the host port last ("link add tap0,mtu=9000",

@@ -15,7 +15,7 @@
 #define PORT_TEXT_MAX 16384u
 
 /* Long options without a letter are numbered from here. */
-enum { LONG_FDB_SIZE = 256, LONG_POLL, LONG_CPU, LONG_HELP, LONG_VERSION };
+enum { LONG_FDB_SIZE = 256, LONG_POLL, LONG_CPU, LONG_FASTPATH, LONG_HELP, LONG_VERSION };
 
 #define POLL_DEFAULT_US 20u
 #define POLL_MAX_US 10000u
@@ -39,6 +39,8 @@ static const struct option_row {
 	{ LONG_FDB_SIZE, "fdb-size", "N", "room for N addresses, 1024 to 4194304 (65536)" },
 	{ LONG_POLL, "poll", "N", "look N us for frames before sleeping, while that pays (20)" },
 	{ LONG_CPU, "cpu", "keep|any", "stay on one processor, or not (keep)" },
+	{ LONG_FASTPATH, "fastpath", "auto|off",
+	  "let the kernel forward known unicast between interfaces if it can (auto)" },
 	{ 'D', NULL, NULL, "detach once started" },
 	{ 'v', NULL, NULL, "say more; twice: debug" },
 	{ LONG_HELP, "help", NULL, "print this text" },
@@ -146,6 +148,14 @@ static bool is_word(const char *text, size_t len, const char *word)
 	return strlen(word) == len && !strncmp(text, word, len);
 }
 
+static int set_fastpath(struct options *o, const char *text, struct error *err)
+{
+	if (strcmp(text, "auto") && strcmp(text, "off"))
+		return error_set(err, -EINVAL, "--fastpath %.32s: must be auto or off", text);
+	o->fastpath = !strcmp(text, "auto");
+	return 0;
+}
+
 static int set_backend(struct options *o, const char *text, struct error *err)
 {
 	static const char *const names[] = { "user", "kernel", "auto" };
@@ -224,6 +234,8 @@ static int take(struct options *o, int letter, const char *arg, struct error *er
 		return set_number(&o->poll_us, "poll", arg, 0, POLL_MAX_US, err);
 	case LONG_CPU:
 		return set_cpu(o, arg, err);
+	case LONG_FASTPATH:
+		return set_fastpath(o, arg, err);
 	case LONG_HELP:
 		return OPTIONS_HELP;
 	case LONG_VERSION:
@@ -252,7 +264,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 			       .backend = "auto",
 			       .fdb_size = FDB_SIZE_DEFAULT,
 			       .poll_us = POLL_DEFAULT_US,
-			       .keep_cpu = true };
+			       .keep_cpu = true,
+			       .fastpath = true };
 	make_tables(letters, longs);
 	opterr = 0;
 	optind = 0; /* glibc: start over */

@@ -35,6 +35,8 @@ void ports_tell(struct slot *s, const struct link *link)
 	struct worker *w = s->ports->worker;
 	uint64_t now = loop_now(s->ports->loop);
 
+	if (w->flows)
+		flows_renew(w->flows); /* what it knows of the interface is old */
 	bridge_port_link(w->bridge, s->number, link, now, w->out);
 	worker_flush(w, now);
 }
@@ -186,6 +188,23 @@ static void host_discard(void *ctx, int fd)
 	struct slot *s = ctx;
 
 	closer_close(s->ports->closer, fd);
+}
+
+/* port_host.fastpath */
+static struct fastpath *host_fastpath(void *ctx)
+{
+	struct slot *s = ctx;
+	struct flows *flows = s->ports->worker->flows;
+
+	return flows ? flows_fastpath(flows) : NULL;
+}
+
+/* port_host.aside */
+static void host_aside(void *ctx, void (*work)(void *arg), void *arg)
+{
+	struct slot *s = ctx;
+
+	closer_do(s->ports->closer, work, arg);
 }
 
 /* Where the interface of @s is: a TAP's descriptor knows, whatever happened to the interface. */
@@ -445,6 +464,8 @@ struct slot *ports_slot_new(struct ports *ports, const struct port_spec *spec, b
 				      host_link_changed,
 				      NULL,
 				      host_discard,
+				      host_fastpath,
+				      host_aside,
 				      ports->worker->daemon->leaving };
 	return s;
 }
@@ -491,6 +512,8 @@ void ports_del(struct ports *ports, uint16_t number)
 	for (uint16_t n = 0; n < PORT_MAX; n++)
 		if (ports->slot[n] && ports->slot[n]->listener == number)
 			ports_del(ports, n);
+	if (w->flows)
+		flows_collect(w->flows, now);
 	worker_flush(w, now);
 	bridge_port_del(w->bridge, number, now, w->out);
 	worker_flush(w, now);

@@ -285,6 +285,7 @@ json_t *show_stats(const struct port_info *info)
 	put_number(o, "fdb_entries", info->fdb_entries);
 	put_number(o, "rx_packets", s->rx);
 	put_number(o, "rx_bytes", s->rx_bytes);
+	put_number(o, "rx_fast", s->rx_fast);
 	put_number(o, "rx_missed", s->rx_missed);
 	put_number(o, "rx_cycles", s->rx_cycles);
 	put_number(o, "forwarded", s->forwarded);
@@ -295,5 +296,5 @@ json_t *show_stats(const struct port_info *info)
 	put_number(o, "tx_bytes", s->tx_bytes);
 	put_number(o, "tx_segments", s->tx_segments);
 	put(o, "drop_out", show_drops(s->drop_out));
-	return complete(o, 16);
+	return complete(o, 17);
 }

@@ -31,6 +31,8 @@ static uint64_t now_of(const struct user *u)
 /* Sends what a change to the bridge left in the outbox; returns @ret. */
 static int flush(struct user *u, int ret)
 {
+	if (u->worker.flows)
+		flows_renew(u->worker.flows);
 	worker_flush(&u->worker, now_of(u));
 	return ret;
 }
@@ -240,6 +242,13 @@ static int user_apply(void *ctx, const struct verb *v, struct error *err)
 	return error_set(err, ret, "%s: %s", verb_print(v, text, sizeof(text)), strerror(-ret));
 }
 
+/* Brings counters and ages up to date. */
+static void refresh(struct user *u)
+{
+	if (u->worker.flows)
+		flows_collect(u->worker.flows, now_of(u));
+}
+
 static int user_port_next(void *ctx, uint16_t number, struct port_info *info)
 {
 	struct user *u = ctx;
@@ -249,6 +258,7 @@ static int user_port_next(void *ctx, uint16_t number, struct port_info *info)
 
 	if (n == PORT_NONE || !ports_get(u->ports, n, &view))
 		return -ENODEV;
+	refresh(u);
 	memset(info, 0, sizeof(*info));
 	info->number = n;
 	snprintf(info->name, sizeof(info->name), "%s", bridge_port_name(u->bridge, n));
@@ -274,6 +284,7 @@ static unsigned user_fdb_walk(void *ctx, const struct fdb_match *match, uint64_t
 {
 	struct user *u = ctx;
 
+	refresh(u);
 	return bridge_fdb_walk(u->bridge, match, now_of(u), cursor, entries, max);
 }
 
@@ -281,6 +292,7 @@ static int user_fdb_get(void *ctx, uint64_t mac, uint16_t vid, struct fdb_entry 
 {
 	struct user *u = ctx;
 
+	refresh(u);
 	return bridge_fdb_get(u->bridge, mac, vid, now_of(u), entry) ? 0 : -ENOENT;
 }
 
@@ -331,6 +343,7 @@ static void user_vlan_stats(void *ctx, uint16_t port, uint16_t vid, struct vlan_
 {
 	struct user *u = ctx;
 
+	refresh(u);
 	bridge_vlan_stats(u->bridge, port, vid, stats);
 }
 
@@ -350,6 +363,8 @@ static int user_start(void *ctx, bool discard, struct error *err)
 	(void)err;
 	if (discard)
 		worker_discard(&u->worker);
+	if (u->worker.flows)
+		flows_pause(u->worker.flows, false);
 	loop_set_turn(u->daemon->loop, worker_turn, &u->worker);
 	return 0;
 }
@@ -359,6 +374,9 @@ static int user_stop(void *ctx, struct error *err)
 	struct user *u = ctx;
 
 	(void)err;
+	if (u->worker.flows)
+		flows_pause(u->worker.flows, true);
+	refresh(u);
 	loop_set_turn(u->daemon->loop, NULL, NULL);
 	return 0;
 }
@@ -377,6 +395,7 @@ static bool user_give(void *ctx, const char *port, struct port_carry *carry)
 	uint16_t n = bridge_port_find(u->bridge, port);
 	struct ports_view view;
 
+	refresh(u);
 	memset(carry, 0, sizeof(*carry));
 	if (n == PORT_NONE || !ports_get(u->ports, n, &view))
 		return false;
@@ -469,6 +488,8 @@ int user_open(struct daemon *d, struct backend *b, struct error *err)
 		ret = error_set(err, -ENOMEM,
 				"out of memory for a table of %u addresses (--fdb-size)",
 				d->options.fdb_size);
+	if (!ret && d->options.fastpath)
+		u->worker.flows = flows_new(&u->worker);
 	if (!ret)
 		u->ports = ports_new(d->loop, &u->worker, err);
 	if (!ret && !u->ports)

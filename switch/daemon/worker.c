@@ -38,6 +38,8 @@ int worker_init(struct worker *w, struct daemon *daemon, struct bridge *bridge, 
 
 void worker_fini(struct worker *w)
 {
+	flows_free(w->flows);
+	w->flows = NULL;
 	cpu_fini(&w->cpu);
 	batch_fini(&w->in);
 	outbox_free(w->out);
@@ -79,8 +81,14 @@ void worker_deadline(struct worker *w, struct worker_port *p, uint64_t at_ms)
 
 static void pass_events(struct worker *w, uint64_t now)
 {
-	for (unsigned i = 0; i < w->out->n_events; i++)
+	if (w->flows && w->out->lost != w->lost)
+		flows_renew(w->flows);
+	w->lost = w->out->lost;
+	for (unsigned i = 0; i < w->out->n_events; i++) {
+		if (w->flows)
+			flows_event(w->flows, &w->out->event[i]);
 		daemon_event(w->daemon, &w->out->event[i], now);
+	}
 	w->out->n_events = 0;
 }
 
@@ -119,12 +127,15 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 	struct port *port = p->port;
 	struct batch *in = &w->in;
 	uint64_t begin = cycles_now();
+	struct flow_hint hint = { .any = false };
 
 	in->n = 0;
 	in->more = false;
 	in->stats = &w->out->txq[port->number]->stats;
 	w->running = true;
 	port->ops->rx(port, 0, in);
+	if (w->flows)
+		flows_look(w->flows, port, in, &hint);
 	for (unsigned from = 0; from < in->n;) {
 		from += bridge_input(w->bridge, in, from, now, w->out);
 		worker_flush(w, now);
@@ -135,6 +146,8 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 		in->stats->rx_cycles += cycles_now() - begin;
 		portset_add(&w->recent, port->number);
 	}
+	if (hint.any)
+		flows_offer(w->flows, &hint, in->more, now);
 	w->running = false;
 	return in->more;
 }
@@ -263,6 +276,8 @@ uint64_t worker_turn(void *worker, uint64_t now)
 	}
 	if (w->deadline <= now)
 		worker_timers(w, now);
+	if (w->flows)
+		flows_turn(w->flows, now);
 	if (bridge_next(w->bridge, now) <= now) {
 		bridge_tick(w->bridge, now, w->out);
 		worker_flush(w, now);
@@ -272,5 +287,7 @@ uint64_t worker_turn(void *worker, uint64_t now)
 	if (!TAILQ_EMPTY(&w->ready) || poll_on(w, now))
 		return now;
 	next = bridge_next(w->bridge, now);
+	if (w->flows && flows_next(w->flows) < next)
+		next = flows_next(w->flows);
 	return next < w->deadline ? next : w->deadline;
 }

@@ -20,6 +20,7 @@
 #include "ports/port.h"
 #include "switch/bridge.h"
 #include "switch/daemon/cpu.h"
+#include "switch/daemon/flows.h"
 #include "switch/outbox.h"
 
 struct daemon;
@@ -44,6 +45,7 @@ struct worker {
 	struct worker_port *port[PORT_MAX];
 	unsigned words;        /* of port sets, by the highest port number */
 	uint64_t deadline;     /* the earliest of all ports */
+	uint64_t lost;         /* events of the outbox that there was no room for */
 	uint64_t sends;        /* frames given to ports */
 	struct portset recent; /* ports that had frames since the worker last slept */
 	uint64_t poll_ns;      /* longest look for more frames before sleeping, 0 = none */
@@ -51,8 +53,9 @@ struct worker {
 	uint64_t idle_ns;      /* when frames ended */
 	bool slept;            /* nothing was received since the last sleep */
 	struct cpu cpu;
-	bool running;   /* frames are on their way: the bridge must not be changed */
-	bool unsettled; /* have settle() called once they have arrived */
+	struct flows *flows; /* what the kernel forwards instead, NULL = nothing */
+	bool running;        /* frames are on their way: the bridge must not be changed */
+	bool unsettled;      /* have settle() called once they have arrived */
 	void (*settle)(void *arg);
 	void *settle_arg;
 };

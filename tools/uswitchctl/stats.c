@@ -37,6 +37,8 @@ static void print_drops(const struct ctl *ctl, const json_t *drops)
 
 static void print_port(const struct ctl *ctl, const json_t *p)
 {
+	long long slow = number_of(p, "rx_packets") - number_of(p, "rx_fast");
+
 	ctl_color(ctl, 'I', text_of(p, "ifname"), 0);
 	printf(": %s, %s, %lld address%s\n", text_of(p, "kind"), text_of(p, "state"),
 	       number_of(p, "fdb_entries"), number_of(p, "fdb_entries") == 1 ? "" : "es");
@@ -46,11 +48,14 @@ static void print_port(const struct ctl *ctl, const json_t *p)
 	       number_of(p, "rx_bytes"));
 	printf("       missed     %14lld frames, by the interface\n", number_of(p, "rx_missed"));
 	printf("       forwarded  %14lld frames\n", number_of(p, "forwarded"));
+	if (number_of(p, "rx_fast"))
+		printf("                  %14lld of them by the kernel, on the fast path\n",
+		       number_of(p, "rx_fast"));
 	printf("       consumed   %14lld frames, by the switch itself\n", number_of(p, "consumed"));
 	print_drops(ctl, json_object_get(p, "drop_in"));
-	if (number_of(p, "rx_cycles") && number_of(p, "rx_packets"))
+	if (number_of(p, "rx_cycles") && slow)
 		printf("       took       %14lld cycles a frame\n",
-		       number_of(p, "rx_cycles") / number_of(p, "rx_packets"));
+		       number_of(p, "rx_cycles") / slow);
 	printf("  out  queued     %14lld frames\n", number_of(p, "queued"));
 	printf("       sent       %14lld frames %16lld bytes %14lld segments\n",
 	       number_of(p, "tx_packets"), number_of(p, "tx_bytes"), number_of(p, "tx_segments"));

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/daemon/flows.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fdb/mac.h"
+#include "ports/log.h"
+#include "switch/daemon/worker.h"
+#include "switch/flow.h"
+
+#define SEEN 1024u  /* frames remembered, by hash */
+#define PATIENCE 32 /* times to wait for a moment without frames */
+#define WAIT_MS 100 /* to look again at a frame that was not for the kernel */
+#define MACS 4096u
+#define COLLECT_MAX_MS 1000u
+#define COLLECT_MIN_MS 50u
+#define IDLE_MAX 2 /* collections without a frame: then it ends */
+
+struct flow {
+	struct bridge_flow way;
+	uint64_t packets, bytes; /* counted so far */
+	uint64_t ended_ms;
+	uint8_t idle;
+	bool used;
+};
+
+/* A frame that was here lately. */
+struct seen {
+	uint32_t tag;  /* of its key */
+	uint8_t times; /* since it could be for the kernel */
+	uint64_t wait; /* it is not: until when not to look at it */
+};
+
+struct flows {
+	struct worker *worker;
+	struct fastpath *fastpath;
+	bool asked; /* for the fast path */
+	bool paused;
+	uint64_t next, collected;
+	unsigned n_used;
+	uint16_t used[FASTPATH_FLOWS]; /* numbers of the flows in use, */
+	struct flow flow[FASTPATH_FLOWS];
+	uint16_t macs[MACS]; /* how many of them have an address with that hash */
+	struct seen seen[SEEN];
+};
+
+_Static_assert(FASTPATH_FLOWS <= UINT16_MAX + 1, "numbers of flows fit");
+
+struct flows *flows_new(struct worker *w)
+{
+	struct flows *f = calloc(1, sizeof(*f));
+
+	if (f) {
+		f->worker = w;
+		f->next = UINT64_MAX;
+		f->collected = UINT64_MAX;
+	}
+	return f;
+}
+
+void flows_free(struct flows *f)
+{
+	if (f)
+		fastpath_free(f->fastpath);
+	free(f);
+}
+
+struct fastpath *flows_fastpath(struct flows *f)
+{
+	struct error err;
+
+	if (!f->asked) {
+		f->fastpath = fastpath_new(&err);
+		if (!f->fastpath)
+			log_info("no fast path: %s", err.text);
+	}
+	f->asked = true;
+	return f->fastpath;
+}
+
+/* The counter in f->macs of @mac. */
+static uint16_t *mac_users(struct flows *f, uint64_t mac)
+{
+	return &f->macs[(mac ^ mac >> 12 ^ mac >> 24 ^ mac >> 36) % MACS];
+}
+
+void flows_look(const struct flows *f, const struct port *port, const struct batch *in,
+		struct flow_hint *hint)
+{
+	const struct frame *frame = &in->frame[0];
+
+	hint->any = port->ops->fast && in->n && !(frame->data[0] & 1) && !f->paused;
+	if (!hint->any)
+		return;
+	memcpy(hint->addresses, frame->data, sizeof(hint->addresses));
+	hint->tag = frame->kept;
+	hint->in = frame->port;
+}
+
+/* What is remembered of frames with @key, which may be nothing yet. */
+static struct seen *recall(struct flows *f, const struct fastpath_key *key)
+{
+	uint64_t mix = (key->addresses ^ key->rest * 31 ^ key->in) * 0x9e3779b97f4a7c15u;
+	struct seen *s = &f->seen[mix >> 32 & (SEEN - 1)];
+
+	if (s->tag != (uint32_t)mix)
+		*s = (struct seen){ .tag = (uint32_t)mix };
+	return s;
+}
+
+/* Finds the place of the flow with @key, or one for it; NULL when there is none. */
+static struct fastpath_flow *find_place(struct flows *f, const struct fastpath_key *key,
+					uint64_t now)
+{
+	struct fastpath_flow *set = fastpath_set(f->fastpath, key), *free_one = NULL;
+
+	for (unsigned i = 0; i < FASTPATH_WAYS; i++) {
+		const struct flow *flow = &f->flow[fastpath_index(f->fastpath, &set[i])];
+
+		if (flow->used && set[i].key.addresses == key->addresses &&
+		    set[i].key.rest == key->rest && set[i].key.in == key->in)
+			return &set[i];
+		/* nobody in the kernel may still be reading what was here */
+		if (!flow->used && (!flow->ended_ms || now - flow->ended_ms >= COLLECT_MIN_MS))
+			free_one = &set[i];
+	}
+	return free_one;
+}
+
+/* Returns what @port has for the kernel, after asking it to get ready. */
+static const struct port_fast *fast_of(struct port *port)
+{
+	if (port->ops->fast)
+		port->ops->fast(port);
+	return &port->fast;
+}
+
+/* Describes @way to the kernel. Returns false when its ports are not both the kernel's to reach. */
+static bool describe(const struct flows *f, const struct bridge_flow *way,
+		     struct fastpath_flow *how)
+{
+	struct worker_port *const *ports = f->worker->port;
+	const struct port_fast *in, *out;
+
+	if (!ports[way->out]->port->ops->fast)
+		return false;
+	in = fast_of(ports[way->in]->port);
+	out = fast_of(ports[way->out]->port);
+	if (!in->attached || !out->attached || in->netns != out->netns)
+		return false;
+	how->out = (uint32_t)out->ifindex;
+	how->max_len = way->max_len;
+	how->flags = way->pop ? FASTPATH_POP : way->push.tpid ? FASTPATH_PUSH : 0;
+	if (out->peer && out->peer == way->dst) {
+		how->flags |= FASTPATH_PEER;
+		if (how->max_len > out->peer_max_len)
+			how->max_len = out->peer_max_len;
+	}
+	how->tag = (uint32_t)htons(way->push.tpid) << 16 | way->push.tci;
+	return true;
+}
+
+/* Begins to use place @n for @way. */
+static void use(struct flows *f, unsigned n, const struct fastpath_flow *place,
+		const struct bridge_flow *way, uint64_t now)
+{
+	struct flow *flow = &f->flow[n];
+
+	*flow = (struct flow){
+		.way = *way, .packets = place->packets, .bytes = place->bytes, .used = true
+	};
+	f->used[f->n_used++] = (uint16_t)n;
+	++*mac_users(f, way->src);
+	++*mac_users(f, way->dst);
+	if (f->next == UINT64_MAX)
+		f->next = now + COLLECT_MIN_MS;
+}
+
+/* Brings what the kernel forwarded of flow @n to the bridge. */
+static void collect_one(struct flows *f, unsigned n, uint64_t now)
+{
+	const struct fastpath_flow *place = fastpath_at(f->fastpath, n);
+	struct flow *flow = &f->flow[n];
+	uint64_t packets = __atomic_load_n(&place->packets, __ATOMIC_ACQUIRE), bytes;
+
+	if (packets == flow->packets)
+		return;
+	bytes = __atomic_load_n(&place->bytes, __ATOMIC_RELAXED);
+	bridge_flow_count(f->worker->bridge, &flow->way, packets - flow->packets,
+			  bytes - flow->bytes, now, f->worker->out);
+	flow->packets = packets;
+	flow->bytes = bytes;
+	flow->idle = 0;
+}
+
+/* Whether frames as of @hint are for the kernel: fills in @way and @how then. */
+static bool suits(const struct flows *f, const struct flow_hint *hint, uint64_t now,
+		  struct bridge_flow *way, struct fastpath_flow *how)
+{
+	const uint8_t *a = hint->addresses;
+
+	return bridge_flow(f->worker->bridge, hint->in, mac_load(a + MAC_LEN), mac_load(a),
+			   hint->tag, now, way) &&
+	       describe(f, way, how);
+}
+
+void flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint64_t now)
+{
+	struct fastpath_flow *place, how = { 0 };
+	struct bridge_flow way;
+	struct seen *seen;
+	unsigned n;
+
+	if (!flows_fastpath(f))
+		return;
+	how.key = fastpath_key(hint->addresses, hint->tag, hint->in);
+	seen = recall(f, &how.key);
+	if (now < seen->wait)
+		return;
+	place = find_place(f, &how.key, now);
+	if (!place || (f->flow[fastpath_index(f->fastpath, place)].used &&
+		       fastpath_in_force(f->fastpath, place)))
+		return; /* no room; or the frame came before the flow began */
+	seen->times += seen->times < PATIENCE;
+	if (seen->times < 2 || (more && seen->times < PATIENCE))
+		return;
+	if (!suits(f, hint, now, &way, &how)) {
+		seen->wait = now + WAIT_MS;
+		return;
+	}
+	n = fastpath_index(f->fastpath, place);
+	if (f->flow[n].used) /* what was counted until now is the old way's */
+		collect_one(f, n, now);
+	else
+		use(f, n, place, &way, now);
+	f->flow[n].way = way;
+	fastpath_begin(f->fastpath, place, &how);
+	seen->times = 1;
+}
+
+/* Ends the flows from or to @mac. */
+static void forget(struct flows *f, uint64_t mac)
+{
+	if (!*mac_users(f, mac))
+		return;
+	for (unsigned i = 0; i < f->n_used; i++) {
+		const struct bridge_flow *way = &f->flow[f->used[i]].way;
+
+		if (way->src == mac || way->dst == mac)
+			fastpath_end(fastpath_at(f->fastpath, f->used[i]));
+	}
+}
+
+void flows_event(struct flows *f, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_FDB_ADDED: /* nothing was known of it */
+		break;
+	case EVENT_FDB_CHANGED:
+	case EVENT_FDB_DELETED:
+		forget(f, event->fdb.mac);
+		break;
+	case EVENT_FDB_FLUSHED:
+	case EVENT_PORT:
+	case EVENT_PORT_DELETED:
+	case EVENT_VLAN_ADDED:
+	case EVENT_VLAN_DELETED:
+	case EVENT_BRIDGE:
+		flows_renew(f);
+		break;
+	}
+}
+
+void flows_renew(struct flows *f)
+{
+	if (f->fastpath)
+		fastpath_renew(f->fastpath);
+}
+
+void flows_pause(struct flows *f, bool paused)
+{
+	f->paused = paused;
+	flows_renew(f);
+}
+
+void flows_collect(struct flows *f, uint64_t now)
+{
+	if (now == f->collected)
+		return;
+	for (unsigned i = 0; i < f->n_used; i++)
+		collect_one(f, f->used[i], now);
+	f->collected = now;
+}
+
+static void drop(struct flows *f, unsigned n, uint64_t now)
+{
+	struct flow *flow = &f->flow[n];
+
+	fastpath_end(fastpath_at(f->fastpath, n));
+	--*mac_users(f, flow->way.src);
+	--*mac_users(f, flow->way.dst);
+	flow->used = false;
+	flow->ended_ms = now;
+}
+
+void flows_turn(struct flows *f, uint64_t now)
+{
+	uint64_t ageing = bridge_get(f->worker->bridge, BRIDGE_AGEING_TIME) / 16, wait;
+
+	if (now < f->next)
+		return;
+	flows_collect(f, now);
+	for (unsigned i = 0; i < f->n_used;) {
+		struct flow *flow = &f->flow[f->used[i]];
+
+		if (flow->idle++ < IDLE_MAX) {
+			i++;
+			continue;
+		}
+		drop(f, f->used[i], now);
+		f->used[i] = f->used[--f->n_used];
+	}
+	wait = ageing < COLLECT_MIN_MS   ? COLLECT_MIN_MS
+	       : ageing > COLLECT_MAX_MS ? COLLECT_MAX_MS
+					 : ageing;
+	f->next = f->n_used ? now + wait : UINT64_MAX;
+}
+
+uint64_t flows_next(const struct flows *f)
+{
+	return f->next;
+}
