@@ -101,5 +101,6 @@ const struct port_ops guest_ops = {
 	.tx = packet_tx,
 	.done = packet_done,
 	.fast = packet_fast,
+	.waiting = packet_waiting,
 	.refresh = packet_refresh,
 };

@@ -483,5 +483,6 @@ const struct port_ops packet_ops = {
 	.tx = packet_tx,
 	.done = packet_done,
 	.fast = packet_fast,
+	.waiting = packet_waiting,
 	.refresh = packet_refresh,
 };

@@ -100,6 +100,7 @@ void packet_rx_fini(struct packet *p);
 void packet_rx_plain(struct packet *p);
 /* Throws away what an interface that is gone left behind. No batch may be on its way. */
 void packet_rx_flush(struct packet *p);
+bool packet_waiting(const struct port *port);
 void packet_rx(struct port *port, unsigned queue, struct batch *b);
 void packet_done(struct port *port, unsigned queue, struct batch *b);
 void packet_refresh(struct port *port, struct port_stats *stats);

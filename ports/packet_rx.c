@@ -95,6 +95,13 @@ void packet_done(struct port *port, unsigned queue, struct batch *b)
 	release((struct packet *)port);
 }
 
+bool packet_waiting(const struct port *port)
+{
+	const struct packet *p = (const struct packet *)port;
+
+	return p->rx_ring && status_of(slot(p, p->rx_next)) & TP_STATUS_USER;
+}
+
 void packet_rx_flush(struct packet *p)
 {
 	char byte;

@@ -123,6 +123,8 @@ struct port_ops {
 	 * that, soon or never, and keeps port->fast up to date. NULL: never.
 	 */
 	void (*fast)(struct port *port);
+	/* Returns whether received frames wait, without a system call. NULL as fast() is. */
+	bool (*waiting)(const struct port *port);
 	/* Brings counters that live in the kernel (rx_missed) into @stats. May be NULL. */
 	void (*refresh)(struct port *port, struct port_stats *stats);
 };

@@ -105,7 +105,7 @@ void bridge_flow_count(struct bridge *br, const struct bridge_flow *flow, uint64
 		       uint64_t bytes, uint64_t now_ms, struct outbox *out)
 {
 	bool vlan = flow->vid && br->attr[BRIDGE_VLAN_STATS_ENABLED];
-	uint64_t vid_bytes = bytes + packets * (flow->vid_extra - FRAME_HDR_LEN);
+	uint64_t vid_bytes = bytes + packets * flow->vid_extra - packets * FRAME_HDR_LEN;
 	struct port_stats *s;
 
 	if (bridge_port_exists(br, flow->in)) {

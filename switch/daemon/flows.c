@@ -10,9 +10,10 @@
 #include "switch/daemon/worker.h"
 #include "switch/flow.h"
 
-#define SEEN 1024u  /* frames remembered, by hash */
-#define PATIENCE 32 /* times to wait for a moment without frames */
-#define WAIT_MS 100 /* to look again at a frame that was not for the kernel */
+#define SEEN 1024u       /* frames remembered, by hash */
+#define PATIENCE_MS 20   /* to wait for a moment without frames */
+#define SETTLE_LOOKS 500 /* at a flow's first moment; a nanosecond or two each */
+#define WAIT_MS 100      /* to look again at a frame that was not for the kernel */
 #define MACS 4096u
 #define COLLECT_MAX_MS 1000u
 #define COLLECT_MIN_MS 50u
@@ -28,9 +29,10 @@ struct flow {
 
 /* A frame that was here lately. */
 struct seen {
-	uint32_t tag;  /* of its key */
-	uint8_t times; /* since it could be for the kernel */
-	uint64_t wait; /* it is not: until when not to look at it */
+	uint32_t tag;   /* of its key */
+	bool again;     /* there was one, since a flow of them last began */
+	uint64_t since; /* when that was */
+	uint64_t wait;  /* it is not for the kernel: until when not to look at it */
 };
 
 struct flows {
@@ -206,30 +208,52 @@ static bool suits(const struct flows *f, const struct flow_hint *hint, uint64_t 
 	       describe(f, way, how);
 }
 
-void flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint64_t now)
+/*
+ * A flow has just begun. A frame that the kernel was about to hand to @in, at that moment, shows
+ * within a microsecond: looks for it. Returns whether one waits.
+ */
+static bool settle(const struct port *in)
+{
+	for (unsigned i = 0; i < SETTLE_LOOKS; i++)
+		if (in->ops->waiting(in))
+			return true;
+	return false;
+}
+
+bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint64_t now)
 {
 	struct fastpath_flow *place, how = { 0 };
 	struct bridge_flow way;
+	const struct port *in;
 	struct seen *seen;
+	bool patient;
 	unsigned n;
 
 	if (!flows_fastpath(f))
-		return;
+		return false;
 	how.key = fastpath_key(hint->addresses, hint->tag, hint->in);
 	seen = recall(f, &how.key);
 	if (now < seen->wait)
-		return;
+		return false;
 	place = find_place(f, &how.key, now);
 	if (!place || (f->flow[fastpath_index(f->fastpath, place)].used &&
 		       fastpath_in_force(f->fastpath, place)))
-		return; /* no room; or the frame came before the flow began */
-	seen->times += seen->times < PATIENCE;
-	if (seen->times < 2 || (more && seen->times < PATIENCE))
-		return;
+		return false; /* no room; or the frame came before the flow began */
+	if (!seen->again) {
+		seen->again = true;
+		seen->since = now;
+		return false;
+	}
+	in = f->worker->port[hint->in]->port;
+	patient = now - seen->since < PATIENCE_MS;
+	if (more && patient)
+		return false;
 	if (!suits(f, hint, now, &way, &how)) {
 		seen->wait = now + WAIT_MS;
-		return;
+		return false;
 	}
+	if (in->ops->waiting(in) && patient)
+		return false; /* it came while the batch was forwarded */
 	n = fastpath_index(f->fastpath, place);
 	if (f->flow[n].used) /* what was counted until now is the old way's */
 		collect_one(f, n, now);
@@ -237,7 +261,8 @@ void flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 		use(f, n, place, &way, now);
 	f->flow[n].way = way;
 	fastpath_begin(f->fastpath, place, &how);
-	seen->times = 1;
+	seen->again = false;
+	return settle(in);
 }
 
 /* Ends the flows from or to @mac. */

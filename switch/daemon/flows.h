@@ -46,8 +46,11 @@ struct fastpath *flows_fastpath(struct flows *flows);
 void flows_look(const struct flows *flows, const struct port *port, const struct batch *in,
 		struct flow_hint *hint);
 
-/* The batch that @hint is from was forwarded; @more: others already wait at its port. */
-void flows_offer(struct flows *flows, const struct flow_hint *hint, bool more, uint64_t now);
+/*
+ * The batch that @hint is from was forwarded; @more: others already wait at its port. Returns
+ * whether there are, now, frames there that must not be left waiting.
+ */
+bool flows_offer(struct flows *flows, const struct flow_hint *hint, bool more, uint64_t now);
 
 /* Ends what @event of the bridge concerns. */
 void flows_event(struct flows *flows, const struct event *event);

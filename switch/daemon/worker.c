@@ -146,10 +146,8 @@ static bool run_port(struct worker *w, struct worker_port *p, uint64_t now)
 		in->stats->rx_cycles += cycles_now() - begin;
 		portset_add(&w->recent, port->number);
 	}
-	if (hint.any)
-		flows_offer(w->flows, &hint, in->more, now);
 	w->running = false;
-	return in->more;
+	return (hint.any && flows_offer(w->flows, &hint, in->more, now)) || in->more;
 }
 
 void worker_timers(struct worker *w, uint64_t now)

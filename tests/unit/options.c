@@ -74,7 +74,8 @@ END_TEST
 START_TEST(everything)
 {
 	ck_assert_int_eq(PARSE("-p", "tap0,mtu=9000", "-n", "lab", "-c", "f", "-b", "user", "-S",
-			       "/s", "-G", "kvm", "--fdb-size=1024", "--poll=0", "--cpu", "any"),
+			       "/s", "-G", "kvm", "--fdb-size=1024", "--poll=0", "--cpu", "any",
+			       "--fastpath=off"),
 			 OPTIONS_RUN);
 	ck_assert_str_eq(o.name, "lab");
 	ck_assert_str_eq(o.file, "f");
@@ -82,6 +83,7 @@ START_TEST(everything)
 	ck_assert_str_eq(o.group, "kvm");
 	ck_assert_uint_eq(o.poll_us, 0);
 	ck_assert(!o.keep_cpu);
+	ck_assert(!o.fastpath);
 	ck_assert_uint_eq(o.fdb_size, 1024);
 	ck_assert_uint_eq(o.n_lines, 1);
 	ck_assert_str_eq(o.line[0], "link add tap0,mtu=9000");
@@ -126,6 +128,7 @@ static const struct {
 	{ { "--poll", "10001" }, "from 0 to 10000" },
 	{ { "--poll", "" }, "from 0 to 10000" },
 	{ { "--cpu", "3" }, "keep or any" },
+	{ { "--fastpath", "on" }, "auto or off" },
 	{ { "-n", "" }, "-n: a name is missing" },
 	{ { "-n", "0123456789abcdef" }, "longer than 15 bytes" },
 	{ { "-n", "a/b" }, "'/'" },
