@@ -59,10 +59,9 @@ static UNUSED struct port *lab_try(const char *text, struct lab_host *h, int *co
 	struct port *port = NULL;
 	struct port_spec spec;
 
-	*h = (struct lab_host){ .fd = -1, .other_fd = -1, .deadline = UINT64_MAX };
-	h->host = (struct port_host){ h,    lab_watch, lab_deadline, lab_link_changed,
-				      NULL, NULL,      NULL,         NULL,
-				      0 };
+	*h = (struct lab_host){ { .ctx = h, .watch = lab_watch }, -1, -1, UINT64_MAX, 0, { 0 } };
+	h->host.deadline = lab_deadline;
+	h->host.link_changed = lab_link_changed;
 	err->text[0] = '\0';
 	log_set_level(LOG_LEVEL_ERROR);
 	*code = port_spec_parse(text, &spec, err);
