@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "fdb/mac.h"
 #include "ports/log.h"
@@ -14,7 +15,8 @@
 #define PATIENCE_MS 20   /* to wait for a moment without frames */
 #define SETTLE_LOOKS 500 /* at a flow's first moment; a nanosecond or two each */
 #define WAIT_MS 100      /* to look again at a frame that was not for the kernel */
-#define MACS 4096u
+#define MAC_BITS 13
+#define END UINT16_MAX
 #define COLLECT_MAX_MS 1000u
 #define COLLECT_MIN_MS 50u
 #define IDLE_MAX 2 /* collections without a frame: then it ends */
@@ -23,6 +25,7 @@ struct flow {
 	struct bridge_flow way;
 	uint64_t packets, bytes; /* counted so far */
 	uint64_t ended_ms;
+	uint16_t next[2]; /* links with addresses of the same hash: after that of src, of dst */
 	uint8_t idle;
 	bool used;
 };
@@ -44,21 +47,28 @@ struct flows {
 	unsigned n_used;
 	uint16_t used[FASTPATH_FLOWS]; /* numbers of the flows in use, */
 	struct flow flow[FASTPATH_FLOWS];
-	uint16_t macs[MACS]; /* how many of them have an address with that hash */
+	uint64_t secret;                /* of the hash of addresses, odd */
+	uint16_t chain[1u << MAC_BITS]; /* the first link, 2 * number (+ 1: dst), or END */
 	struct seen seen[SEEN];
 };
 
-_Static_assert(FASTPATH_FLOWS <= UINT16_MAX + 1, "numbers of flows fit");
+_Static_assert(2 * FASTPATH_FLOWS <= END, "links fit");
 
 struct flows *flows_new(struct worker *w)
 {
 	struct flows *f = calloc(1, sizeof(*f));
 
-	if (f) {
-		f->worker = w;
-		f->next = UINT64_MAX;
-		f->collected = UINT64_MAX;
+	if (!f)
+		return NULL;
+	f->worker = w;
+	f->next = UINT64_MAX;
+	f->collected = UINT64_MAX;
+	memset(f->chain, 0xff, sizeof(f->chain));
+	if (getrandom(&f->secret, sizeof(f->secret), 0) != sizeof(f->secret)) {
+		free(f);
+		return NULL;
 	}
+	f->secret |= 1;
 	return f;
 }
 
@@ -82,10 +92,27 @@ struct fastpath *flows_fastpath(struct flows *f)
 	return f->fastpath;
 }
 
-/* The counter in f->macs of @mac. */
-static uint16_t *mac_users(struct flows *f, uint64_t mac)
+/* Where the chain of @mac begins. */
+static uint16_t *chain_of(struct flows *f, uint64_t mac)
 {
-	return &f->macs[(mac ^ mac >> 12 ^ mac >> 24 ^ mac >> 36) % MACS];
+	return &f->chain[mac * f->secret >> (64 - MAC_BITS)];
+}
+
+static void enlist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
+{
+	uint16_t *first = chain_of(f, mac);
+
+	f->flow[n].next[side] = *first;
+	*first = (uint16_t)(2 * n + side);
+}
+
+static void delist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
+{
+	uint16_t *link = chain_of(f, mac);
+
+	while (*link != 2 * n + side)
+		link = &f->flow[*link / 2].next[*link % 2];
+	*link = f->flow[n].next[side];
 }
 
 void flows_look(const struct flows *f, const struct port *port, const struct batch *in,
@@ -174,8 +201,8 @@ static void use(struct flows *f, unsigned n, const struct fastpath_flow *place,
 		.way = *way, .packets = place->packets, .bytes = place->bytes, .used = true
 	};
 	f->used[f->n_used++] = (uint16_t)n;
-	++*mac_users(f, way->src);
-	++*mac_users(f, way->dst);
+	enlist(f, n, 0, way->src);
+	enlist(f, n, 1, way->dst);
 	if (f->next == UINT64_MAX)
 		f->next = now + COLLECT_MIN_MS;
 }
@@ -268,13 +295,12 @@ bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 /* Ends the flows from or to @mac. */
 static void forget(struct flows *f, uint64_t mac)
 {
-	if (!*mac_users(f, mac))
-		return;
-	for (unsigned i = 0; i < f->n_used; i++) {
-		const struct bridge_flow *way = &f->flow[f->used[i]].way;
+	for (uint16_t link = *chain_of(f, mac); link != END;
+	     link = f->flow[link / 2].next[link % 2]) {
+		const struct bridge_flow *way = &f->flow[link / 2].way;
 
-		if (way->src == mac || way->dst == mac)
-			fastpath_end(fastpath_at(f->fastpath, f->used[i]));
+		if ((link % 2 ? way->dst : way->src) == mac)
+			fastpath_end(fastpath_at(f->fastpath, link / 2));
 	}
 }
 
@@ -324,8 +350,8 @@ static void drop(struct flows *f, unsigned n, uint64_t now)
 	struct flow *flow = &f->flow[n];
 
 	fastpath_end(fastpath_at(f->fastpath, n));
-	--*mac_users(f, flow->way.src);
-	--*mac_users(f, flow->way.dst);
+	delist(f, n, 0, flow->way.src);
+	delist(f, n, 1, flow->way.dst);
 	flow->used = false;
 	flow->ended_ms = now;
 }

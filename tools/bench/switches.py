@@ -95,6 +95,14 @@ class UswitchPacket(Uswitch):
         self.run(lab, lab.veths())
 
 
+class UswitchPacketOff(UswitchPacket):
+    name = "uswitch packet off"
+    note = "--fastpath off: every frame comes through the process"
+
+    def build(self, lab):
+        self.run(lab, lab.veths(), more=("--fastpath", "off"))
+
+
 class UswitchTap(Uswitch):
     name = "uswitch tap"
     note = "hosts own the TAP interfaces"
@@ -191,5 +199,5 @@ class TestpmdPacket(Switch):
         self.pids = [child.pid]
 
 
-ALL = [DirectVeth, KernelBridge, UswitchPacket, UswitchTap, VdeSwitch, OvsPacket, OvsPacketTso,
+ALL = [DirectVeth, KernelBridge, UswitchPacket, UswitchPacketOff, UswitchTap, VdeSwitch, OvsPacket, OvsPacketTso,
        OvsXdp, TestpmdPacket]
