@@ -17,6 +17,7 @@
 #define WAIT_MS 100      /* to look again at a frame that was not for the kernel */
 #define MAC_BITS 13
 #define END UINT16_MAX
+#define STEPS_MAX 256 /* of a chain, each time something is heard of an address */
 #define COLLECT_MAX_MS 1000u
 #define COLLECT_MIN_MS 50u
 #define IDLE_MAX 2 /* collections without a frame: then it ends */
@@ -292,15 +293,21 @@ bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 	return settle(in);
 }
 
-/* Ends the flows from or to @mac. */
+/* Ends the flows from or to @mac; all flows, at once, when those are many. */
 static void forget(struct flows *f, uint64_t mac)
 {
+	unsigned steps = 0;
+
 	for (uint16_t link = *chain_of(f, mac); link != END;
 	     link = f->flow[link / 2].next[link % 2]) {
 		const struct bridge_flow *way = &f->flow[link / 2].way;
 
 		if ((link % 2 ? way->dst : way->src) == mac)
 			fastpath_end(fastpath_at(f->fastpath, link / 2));
+		if (++steps == STEPS_MAX) {
+			flows_renew(f);
+			break;
+		}
 	}
 }
 
