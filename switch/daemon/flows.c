@@ -26,7 +26,8 @@ struct flow {
 	struct bridge_flow way;
 	uint64_t packets, bytes; /* counted so far */
 	uint64_t ended_ms;
-	uint16_t next[2]; /* links with addresses of the same hash: after that of src, of dst */
+	uint16_t next[2]; /* links with addresses of the same hash: after that of src, of dst, */
+	uint16_t last[2]; /* and before; END = none */
 	uint8_t idle;
 	bool used;
 };
@@ -101,19 +102,22 @@ static uint16_t *chain_of(struct flows *f, uint64_t mac)
 
 static void enlist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
 {
-	uint16_t *first = chain_of(f, mac);
+	uint16_t *first = chain_of(f, mac), link = (uint16_t)(2 * n + side);
 
 	f->flow[n].next[side] = *first;
-	*first = (uint16_t)(2 * n + side);
+	f->flow[n].last[side] = END;
+	if (*first != END)
+		f->flow[*first / 2].last[*first % 2] = link;
+	*first = link;
 }
 
 static void delist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
 {
-	uint16_t *link = chain_of(f, mac);
+	uint16_t next = f->flow[n].next[side], last = f->flow[n].last[side];
 
-	while (*link != 2 * n + side)
-		link = &f->flow[*link / 2].next[*link % 2];
-	*link = f->flow[n].next[side];
+	if (next != END)
+		f->flow[next / 2].last[next % 2] = last;
+	*(last == END ? chain_of(f, mac) : &f->flow[last / 2].next[last % 2]) = next;
 }
 
 void flows_look(const struct flows *f, const struct port *port, const struct batch *in,
