@@ -2,6 +2,7 @@
 #include "ports/bpf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -149,6 +150,17 @@ int bpf_program(uint32_t type, const struct bpf_code *c)
 	return call(BPF_PROG_LOAD, &attr);
 }
 
+/* Returns whether a program runs on what @ifindex, of our namespace, receives. */
+static bool watched(int ifindex)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)ifindex;
+	attr.query.attach_type = ATTACH_TCX_INGRESS;
+	return !call(BPF_PROG_QUERY, &attr) && attr.query.prog_cnt;
+}
+
 int bpf_ingress(int ns, int prog, int ifindex)
 {
 	union bpf_attr attr;
@@ -161,7 +173,7 @@ int bpf_ingress(int ns, int prog, int ifindex)
 	attr.link_create.target_ifindex = (uint32_t)ifindex;
 	attr.link_create.attach_type = ATTACH_TCX_INGRESS;
 	attr.link_create.flags = ATTACH_BEFORE;
-	ret = call(BPF_LINK_CREATE, &attr);
+	ret = watched(ifindex) ? -EBUSY : call(BPF_LINK_CREATE, &attr);
 	netns_leave(back);
 	return ret;
 }

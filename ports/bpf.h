@@ -72,7 +72,7 @@ int bpf_program(uint32_t type, const struct bpf_code *c);
 /*
  * Has @prog (BPF_PROG_TYPE_SCHED_CLS) run on what interface @ifindex of namespace @ns (-1 = here)
  * receives, before all others of its kind, until the descriptor that it returns is closed. Or
- * -errno: -EINVAL before Linux 6.6.
+ * -errno: -EBUSY (there is such a program), -EINVAL before Linux 6.6.
  */
 int bpf_ingress(int ns, int prog, int ifindex);
 

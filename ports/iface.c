@@ -122,6 +122,17 @@ static void read_linkinfo(const struct rtattr *linkinfo, struct iface *iface)
 	}
 }
 
+static bool has_xdp(const struct rtattr *xdp)
+{
+	const struct rtattr *a = RTA_DATA(xdp);
+	size_t left = RTA_PAYLOAD(xdp);
+
+	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
+		if (a->rta_type == IFLA_XDP_ATTACHED)
+			return RTA_PAYLOAD(a) && *(const uint8_t *)RTA_DATA(a) != XDP_ATTACHED_NONE;
+	return false;
+}
+
 static void read_attribute(const struct rtattr *a, struct iface *iface)
 {
 	switch (a->rta_type & NLA_TYPE_MASK) {
@@ -149,6 +160,9 @@ static void read_attribute(const struct rtattr *a, struct iface *iface)
 		break;
 	case IFLA_LINKINFO:
 		read_linkinfo(a, iface);
+		break;
+	case IFLA_XDP:
+		iface->xdp = has_xdp(a);
 		break;
 	}
 }

@@ -24,6 +24,7 @@ struct iface {
 	char kind[16]; /* "veth", "tun", "bridge", ...; "" = hardware */
 	int peer;      /* ifindex of a veth's other end, 0 = there is none */
 	int peer_nsid; /* its namespace as that of the socket knows it, -1 = the same */
+	bool xdp;      /* an XDP program sees what it receives */
 	int master;    /* ifindex of the bridge, bond, ... it belongs to; 0 = none */
 	bool tap;      /* of kind "tun" and Ethernet */
 	bool tap_multi_queue;

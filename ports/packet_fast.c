@@ -35,7 +35,7 @@ struct packet_attach {
 
 /*
  * Finds the other end of a veth that frames can be given to directly. That leaves out what
- * bypass=off asks for.
+ * bypass=off asks for, and XDP programs at that end, of which features that change here are a sign.
  */
 static void find_peer(struct packet *p, int ns)
 {
@@ -46,7 +46,8 @@ static void find_peer(struct packet *p, int ns)
 	fast->peer = 0;
 	if (sock < 0)
 		return;
-	if (!iface_get(sock, NULL, p->ifindex, &iface) && !iface_get_peer(sock, &iface, &peer)) {
+	if (!iface_get(sock, NULL, p->ifindex, &iface) && !iface_get_peer(sock, &iface, &peer) &&
+	    !peer.xdp) {
 		fast->peer = peer.link.mac;
 		fast->peer_max_len = peer.link.mtu + MTU_EXTRA;
 	}
