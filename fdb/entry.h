@@ -46,6 +46,19 @@ struct fdb_changes {
 	} c[2];
 };
 
+/* An address and the two buckets it may stand in: hashed once, good while the table lives. */
+struct fdb_spot {
+	uint64_t key;
+	uint32_t bucket[2];
+};
+
+/* The answer of the frame path's lookup. */
+struct fdb_hit {
+	uint16_t port;
+	uint16_t flags; /* enum fdb_flag */
+	uint32_t slot;  /* for fdb_touch() and fdb_remote(); valid until the table changes */
+};
+
 #define FDB_ANY_VID UINT16_MAX
 
 /* Which entries are meant; FDB_MATCH_ALL for all of them. */

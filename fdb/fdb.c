@@ -39,31 +39,30 @@ void fdb_free(struct fdb *fdb)
 	free(fdb);
 }
 
-void fdb_prefetch(const struct fdb *fdb, uint64_t mac, uint16_t vid)
+struct fdb_spot fdb_spot(const struct fdb *fdb, uint64_t mac, uint16_t vid)
 {
-	uint32_t b[2];
+	struct fdb_spot spot = { .key = key_make(mac, vid) };
 
-	probe_buckets(fdb, key_make(mac, vid), b);
-	__builtin_prefetch(&fdb->bucket[b[0]]);
-	__builtin_prefetch(&fdb->bucket[b[1]]);
+	probe_buckets(fdb, spot.key, spot.bucket);
+	__builtin_prefetch(&fdb->bucket[spot.bucket[0]]);
+	__builtin_prefetch(&fdb->bucket[spot.bucket[1]]);
+	return spot;
 }
 
-void fdb_prefetch_dst(const struct fdb *fdb, uint64_t mac, uint16_t vid)
+struct fdb_spot fdb_spot_dst(const struct fdb *fdb, uint64_t mac, uint16_t vid)
 {
-	uint32_t b[2];
+	struct fdb_spot spot = fdb_spot(fdb, mac, vid);
 
-	probe_buckets(fdb, key_make(mac, vid), b);
-	__builtin_prefetch(&fdb->bucket[b[0]]);
-	__builtin_prefetch(&fdb->bucket[b[1]]);
-	__builtin_prefetch(&fdb->cold[b[0] * TABLE_WAYS]);
+	__builtin_prefetch(&fdb->cold[spot.bucket[0] * TABLE_WAYS]);
+	return spot;
 }
 
-bool fdb_find(const struct fdb *fdb, uint64_t mac, uint16_t vid, uint64_t now, struct fdb_hit *hit)
+bool fdb_find(const struct fdb *fdb, struct fdb_spot spot, uint64_t now, struct fdb_hit *hit)
 {
 	uint64_t value;
-	uint32_t slot = probe_find(fdb, key_make(mac, vid), &value);
+	uint32_t slot = probe_either(fdb, spot.bucket, spot.key, &value);
 
-	if (slot == SLOT_NONE || !table_alive(fdb, vid, value, stamp_of(now)))
+	if (slot == SLOT_NONE || !table_alive(fdb, key_vid(spot.key), value, stamp_of(now)))
 		return false;
 	hit->port = value_port(value);
 	hit->flags = value_flags(value);
@@ -89,7 +88,7 @@ bool fdb_lookup(const struct fdb *fdb, uint64_t mac, uint16_t vid, uint64_t now,
 {
 	struct fdb_hit hit;
 
-	if (!fdb_find(fdb, mac, vid, now, &hit))
+	if (!fdb_find(fdb, fdb_spot(fdb, mac, vid), now, &hit))
 		return false;
 	table_read(fdb, hit.slot, now, entry);
 	return true;
@@ -159,20 +158,21 @@ static enum fdb_learn fdb_roam(struct fdb *fdb, uint32_t slot, uint64_t value, u
 	return FDB_LEARN_MOVED;
 }
 
-enum fdb_learn fdb_learn(struct fdb *fdb, uint64_t mac, uint16_t vid, uint16_t port,
-			 uint32_t remote, uint16_t flags, uint64_t now, struct fdb_changes *changes)
+enum fdb_learn fdb_learn(struct fdb *fdb, struct fdb_spot spot, uint16_t port, uint32_t remote,
+			 uint16_t flags, uint64_t now, struct fdb_changes *changes)
 {
 	uint32_t slot, stamp = stamp_of(now);
-	uint64_t key = key_make(mac, vid), value;
+	uint16_t vid = key_vid(spot.key);
+	uint64_t value;
 	bool moved;
 
 	changes->n = 0;
 	if (!fdb->ageing_ms)
 		return FDB_LEARN_OFF;
-	slot = probe_find(fdb, key, &value);
+	slot = probe_either(fdb, spot.bucket, spot.key, &value);
 	if (slot == SLOT_NONE || !table_alive(fdb, vid, value, stamp)) {
 		value = value_make(port, FDB_LEARNED | flags, table_gen(fdb, port, vid), stamp);
-		return fdb_learn_new(fdb, key, value, remote, now, changes);
+		return fdb_learn_new(fdb, spot.key, value, remote, now, changes);
 	}
 	if (value_is(value, FDB_LOCAL))
 		return FDB_LEARN_LOCAL;
@@ -216,7 +216,7 @@ int fdb_del(struct fdb *fdb, uint64_t mac, uint16_t vid, uint64_t now, struct fd
 	struct fdb_hit hit;
 
 	changes->n = 0;
-	if (!fdb_find(fdb, mac, vid, now, &hit))
+	if (!fdb_find(fdb, fdb_spot(fdb, mac, vid), now, &hit))
 		return -ENOENT;
 	table_report(fdb, hit.slot, FDB_DELETED, now, changes);
 	table_free(fdb, hit.slot);

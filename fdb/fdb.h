@@ -26,13 +26,6 @@
 
 struct fdb;
 
-/* The answer of the frame path's lookup. */
-struct fdb_hit {
-	uint16_t port;
-	uint16_t flags; /* enum fdb_flag */
-	uint32_t slot;  /* for fdb_touch() and fdb_remote(); valid until the table changes */
-};
-
 /*
  * Returns a table of @size entries (FDB_SIZE_MIN..FDB_SIZE_MAX, else clamped) whose hash is keyed
  * with @secret; NULL when memory is short. All of it is resident from the start. Free with
@@ -42,16 +35,17 @@ struct fdb *fdb_new(uint32_t size, const uint64_t secret[2]);
 void fdb_free(struct fdb *fdb);
 
 /*
- * Brings the buckets of (@mac, @vid) towards the cache, about eight frames before fdb_learn(), or
- * with fdb_prefetch_dst() before fdb_find() and fdb_touch(); a hint, free of side effects.
+ * Returns where (@mac, @vid 0..4095) may stand, and brings that towards the cache: best about eight
+ * frames before fdb_learn(), or with fdb_spot_dst() before fdb_find() and fdb_touch().
  */
-void fdb_prefetch(const struct fdb *fdb, uint64_t mac, uint16_t vid);
-void fdb_prefetch_dst(const struct fdb *fdb, uint64_t mac, uint16_t vid);
+struct fdb_spot fdb_spot(const struct fdb *fdb, uint64_t mac, uint16_t vid);
+struct fdb_spot fdb_spot_dst(const struct fdb *fdb, uint64_t mac, uint16_t vid);
 
 /*
- * The frame path's lookup (br_fdb_find_rcu). Returns whether a live entry exists; fills @hit then.
+ * The frame path's lookup (br_fdb_find_rcu). Returns whether the address of @spot has a live entry;
+ * fills @hit then.
  */
-bool fdb_find(const struct fdb *fdb, uint64_t mac, uint16_t vid, uint64_t now, struct fdb_hit *hit);
+bool fdb_find(const struct fdb *fdb, struct fdb_spot spot, uint64_t now, struct fdb_hit *hit);
 
 /*
  * Notes that the entry of @hit was used as a destination at @now, which does not refresh its age
@@ -67,13 +61,13 @@ bool fdb_lookup(const struct fdb *fdb, uint64_t mac, uint16_t vid, uint64_t now,
 		struct fdb_entry *entry);
 
 /*
- * Learns that @mac in @vid is behind @port/@remote (br_fdb_update). @flags is 0 or FDB_LOCKED (then
- * a new entry is a MAB entry). A @remote of 0 leaves the end point of an entry on @port as it is.
- * Changes that listeners must hear of are left in @changes (n = 0 on the fast path).
+ * Learns that the address of @spot is behind @port/@remote (br_fdb_update). @flags is 0 or
+ * FDB_LOCKED (then a new entry is a MAB entry). A @remote of 0 leaves the end point of an entry on
+ * @port as it is. Changes that listeners must hear of are left in @changes (n = 0 on the fast
+ * path).
  */
-enum fdb_learn fdb_learn(struct fdb *fdb, uint64_t mac, uint16_t vid, uint16_t port,
-			 uint32_t remote, uint16_t flags, uint64_t now,
-			 struct fdb_changes *changes);
+enum fdb_learn fdb_learn(struct fdb *fdb, struct fdb_spot spot, uint16_t port, uint32_t remote,
+			 uint16_t flags, uint64_t now, struct fdb_changes *changes);
 
 /*
  * Creates or overwrites the entry (@e->mac, @e->vid) with @e's port, remote and flags; its updated

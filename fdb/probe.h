@@ -53,14 +53,22 @@ PROBE_INLINE uint32_t probe_bucket(const struct fdb *fdb, uint32_t b, uint64_t k
 	return b * TABLE_WAYS + way;
 }
 
-/* Returns the slot that holds @key, dead or alive, and its @value; or SLOT_NONE. */
+/* Returns the slot of one of the buckets @b that holds @key, dead or alive, and its @value. */
+PROBE_INLINE uint32_t probe_either(const struct fdb *fdb, const uint32_t b[2], uint64_t key,
+				   uint64_t *value)
+{
+	uint32_t slot = probe_bucket(fdb, b[0], key, value);
+
+	return slot == SLOT_NONE ? probe_bucket(fdb, b[1], key, value) : slot;
+}
+
+/* The same where the buckets of @key are not known yet; or SLOT_NONE. */
 PROBE_INLINE uint32_t probe_find(const struct fdb *fdb, uint64_t key, uint64_t *value)
 {
-	uint32_t b[2], slot;
+	uint32_t b[2];
 
 	probe_buckets(fdb, key, b);
-	slot = probe_bucket(fdb, b[0], key, value);
-	return slot == SLOT_NONE ? probe_bucket(fdb, b[1], key, value) : slot;
+	return probe_either(fdb, b, key, value);
 }
 
 #endif

@@ -282,7 +282,7 @@ int bridge_local_add(struct bridge *br, uint16_t n, uint16_t vid, uint64_t now, 
 
 	if (!br->port[n].local_mac || !e.mac || mac_is_group(e.mac))
 		return 0;
-	if (fdb_find(br->fdb, e.mac, vid, now, &hit)) {
+	if (fdb_find(br->fdb, fdb_spot(br->fdb, e.mac, vid), now, &hit)) {
 		if (hit.flags & FDB_LOCAL)
 			return 0; /* several ports may have one address; the first keeps it */
 		fdb_del(br->fdb, e.mac, vid, now, &changes);

@@ -48,23 +48,25 @@ enum flood_class { FLOOD_UNICAST, FLOOD_MULTICAST, FLOOD_BROADCAST };
 /* What is decided about one frame before the FDB is asked. */
 struct passage {
 	uint64_t src, dst;
-	enum drop drop; /* dropped at once */
+	struct fdb_spot src_at, dst_at; /* by passage_seek(); dst_at of a unicast address only */
+	enum drop drop;                 /* dropped at once */
 	enum drop late; /* dropped, but learned from first: reserved address, or learning state */
 	bool learn;     /* port and VLAN let its source be learned */
 };
 
-/* Where one frame goes. */
+/* Where one frame goes: to the port `one`, or, where that is PORT_NONE, to all of `to`. */
 struct resolution {
-	struct portset to;
+	uint16_t one;
 	bool found;  /* an FDB entry decided */
 	bool backup; /* sent to the entry's backup port instead */
 	struct fdb_hit hit;
+	struct portset to;
 };
 
 /*
  * The steps of forward.c, in order: admit() judges source, reserved addresses and port state;
- * vlan_classify() (classify.c) finds the VLAN of @f and moves its tag; authorised() is the check of
- * a locked port, *@note_locked says that the source becomes or stays a locked entry; resolve()
+ * vlan_classify() (classify.c) finds the VLAN of @f and moves its tag; authorised() is for
+ * locked ports only, *@note_locked says that the source becomes or stays a locked entry; resolve()
  * finds the egress ports. None of them changes the bridge; each returns the reason to drop at once.
  */
 enum drop admit(const struct bridge *br, const struct frame *f, struct passage *p);
@@ -73,6 +75,14 @@ enum drop authorised(const struct bridge *br, const struct frame *f, const struc
 		     uint64_t now, bool *note_locked);
 enum drop resolve(const struct bridge *br, const struct frame *f, const struct passage *p,
 		  uint64_t now, struct resolution *r);
+
+/* Finds out, once @f has its VLAN, where in the FDB the addresses of @p may stand. */
+static inline void passage_seek(const struct bridge *br, const struct frame *f, struct passage *p)
+{
+	p->src_at = fdb_spot(br->fdb, p->src, f->vid);
+	if (!mac_is_group(p->dst))
+		p->dst_at = fdb_spot_dst(br->fdb, p->dst, f->vid);
+}
 
 /* Counts @f in its VLAN's statistics, sent (@tx) or received by port @n. */
 void bridge_vlan_count(struct bridge *br, const struct frame *f, uint16_t n, bool tx);

@@ -3,26 +3,15 @@
 
 #include "switch/bridge_private.h"
 
-/* Whether learning from a frame of @p in VLAN @vid would change nothing but an age. */
-static bool learned(const struct bridge *br, uint16_t in, const struct passage *p, uint16_t vid,
-		    uint64_t now)
+/* Whether learning from a frame of @p would change nothing but an age. */
+static bool learned(const struct bridge *br, uint16_t in, const struct passage *p, uint64_t now)
 {
 	struct fdb_hit hit;
 
 	if (!p->learn || !br->attr[BRIDGE_AGEING_TIME])
 		return true;
-	return fdb_find(br->fdb, p->src, vid, now, &hit) && hit.port == in &&
+	return fdb_find(br->fdb, p->src_at, now, &hit) && hit.port == in &&
 	       !(hit.flags & (FDB_LOCAL | FDB_LOCKED));
-}
-
-/* The one port of @to other than the host's, or PORT_NONE. */
-static uint16_t only(const struct bridge *br, const struct portset *to)
-{
-	unsigned n = portset_next(to, 0, br->words);
-
-	if (n == PORT_HOST || n >= PORT_MAX || portset_next(to, n + 1, br->words) < PORT_MAX)
-		return PORT_NONE;
-	return (uint16_t)n;
 }
 
 /*
@@ -63,17 +52,15 @@ bool bridge_flow(const struct bridge *br, uint16_t in, uint64_t src, uint64_t ds
 		return false;
 	if (admit(br, &f, &p) || vlan_classify(br, &f, &p) || p.late)
 		return false;
-	if (authorised(br, &f, &p, now_ms, &note_locked) || !learned(br, in, &p, f.vid, now_ms))
+	passage_seek(br, &f, &p);
+	if (portset_has(&br->locked, in) && authorised(br, &f, &p, now_ms, &note_locked))
 		return false;
-	if (resolve(br, &f, &p, now_ms, &r) || !r.found)
+	if (!learned(br, in, &p, now_ms) || resolve(br, &f, &p, now_ms, &r) || !r.found)
 		return false;
-	*flow = (struct bridge_flow){ .in = in,
-				      .out = only(br, &r.to),
-				      .vid = f.vid,
-				      .src = src,
-				      .dst = dst,
-				      .learn = p.learn };
-	if (flow->out == PORT_NONE || flow->out == in || !retag(br, &f, tag, flow))
+	*flow = (struct bridge_flow){
+		.in = in, .out = r.one, .vid = f.vid, .src = src, .dst = dst, .learn = p.learn
+	};
+	if (r.one == PORT_NONE || r.one == PORT_HOST || r.one == in || !retag(br, &f, tag, flow))
 		return false;
 	flow->vid_extra = bridge_frame_len(br, &f) - f.total;
 	flow->max_len = br->port[flow->out].max_len - flow->vid_extra;
@@ -88,16 +75,17 @@ bool bridge_flow(const struct bridge *br, uint16_t in, uint64_t src, uint64_t ds
 static void keep_young(struct bridge *br, const struct bridge_flow *flow, uint64_t now,
 		       struct outbox *out)
 {
+	struct fdb_spot src = fdb_spot(br->fdb, flow->src, flow->vid);
+	struct fdb_spot dst = fdb_spot(br->fdb, flow->dst, flow->vid);
 	struct fdb_changes changes;
 	struct fdb_hit hit;
 
 	changes.n = 0;
-	if (flow->learn && fdb_find(br->fdb, flow->src, flow->vid, now, &hit) &&
-	    hit.port == flow->in)
-		fdb_learn(br->fdb, flow->src, flow->vid, flow->in, 0, 0, now, &changes);
+	if (flow->learn && fdb_find(br->fdb, src, now, &hit) && hit.port == flow->in)
+		fdb_learn(br->fdb, src, flow->in, 0, 0, now, &changes);
 	if (changes.n)
 		outbox_fdb_changes(out, &changes);
-	if (fdb_find(br->fdb, flow->dst, flow->vid, now, &hit) && !(hit.flags & FDB_LOCAL))
+	if (fdb_find(br->fdb, dst, now, &hit) && !(hit.flags & FDB_LOCAL))
 		fdb_touch(br->fdb, &hit, now);
 }
 

@@ -65,9 +65,7 @@ enum drop authorised(const struct bridge *br, const struct frame *f, const struc
 	struct fdb_hit hit;
 
 	*note_locked = false;
-	if (!portset_has(&br->locked, f->port))
-		return DROP_NONE;
-	if (!fdb_find(br->fdb, p->src, f->vid, now, &hit)) {
+	if (!fdb_find(br->fdb, p->src_at, now, &hit)) {
 		*note_locked = br->port[f->port].attr[PORT_MAB];
 		return DROP_LOCKED;
 	}
@@ -83,7 +81,7 @@ static void learn(struct bridge *br, const struct frame *f, const struct passage
 	struct fdb_changes changes;
 
 	changes.n = 0;
-	fdb_learn(br->fdb, p->src, f->vid, f->port, f->remote, flags, now, &changes);
+	fdb_learn(br->fdb, p->src_at, f->port, f->remote, flags, now, &changes);
 	if (changes.n)
 		outbox_fdb_changes(out, &changes);
 }
@@ -100,6 +98,12 @@ static void flood(const struct bridge *br, const struct frame *f, const struct p
 		*to = br->ports; /* the flood flags do not bind what the host itself sends */
 	else
 		portset_and(to, &br->ports, &br->flood[class], br->words);
+	portset_and(to, to, &br->vlan[f->vid].forwarding, br->words);
+	portset_and(to, to, &br->forwarding, br->words);
+	if (!portset_has(&br->hairpin, f->port))
+		portset_del(to, f->port);
+	if (portset_has(&br->isolated, f->port))
+		portset_sub(to, &br->isolated, br->words);
 }
 
 /* The port behind entry @hit, or its backup while it has no carrier (br_forward). */
@@ -112,75 +116,63 @@ static uint16_t egress_port(const struct bridge *br, const struct fdb_hit *hit, 
 	return *backup ? (uint16_t)port->attr[PORT_BACKUP_PORT] : hit->port;
 }
 
-/* Why a frame for the one port @n cannot be sent there (should_deliver). */
+/* Why @f may not leave by port @n, if so (should_deliver); flood() asks it of all at once. */
 static enum drop refusal(const struct bridge *br, const struct frame *f, uint16_t n)
 {
+	const struct vlan *v = &br->vlan[f->vid];
+
 	if (n == f->port && !portset_has(&br->hairpin, n))
 		return DROP_SAME_PORT;
 	if (!portset_has(&br->forwarding, n))
 		return DROP_STATE;
 	if (portset_has(&br->isolated, f->port) && portset_has(&br->isolated, n))
 		return DROP_ISOLATED;
-	return portset_has(&br->vlan[f->vid].member, n) ? DROP_STATE : DROP_VLAN;
+	if (!portset_has(&v->forwarding, n))
+		return portset_has(&v->member, n) ? DROP_STATE : DROP_VLAN;
+	return DROP_NONE;
 }
 
 enum drop resolve(const struct bridge *br, const struct frame *f, const struct passage *p,
 		  uint64_t now, struct resolution *r)
 {
-	const struct vlan *v = &br->vlan[f->vid];
-	uint16_t one = PORT_NONE;
+	bool copy = br->port[PORT_HOST].link.promisc && portset_has(&br->forwarding, PORT_HOST) &&
+		    f->port != PORT_HOST; /* br_pass_frame_up(): whatever the VLAN */
+	enum drop drop;
 
-	r->found = !mac_is_group(p->dst) && fdb_find(br->fdb, p->dst, f->vid, now, &r->hit);
+	r->found = !mac_is_group(p->dst) && fdb_find(br->fdb, p->dst_at, now, &r->hit);
 	r->backup = false;
 	if (r->found) {
-		memset(&r->to, 0, br->words * sizeof(r->to.w[0]));
 		if (r->hit.port == PORT_HOST || (r->hit.flags & FDB_LOCAL && f->port != PORT_HOST))
-			one = PORT_HOST; /* from the host, by the port that has the address */
+			r->one = PORT_HOST; /* from the host, by the port that has the address */
 		else
-			one = egress_port(br, &r->hit, &r->backup);
-		portset_add(&r->to, one);
+			r->one = egress_port(br, &r->hit, &r->backup);
+		drop = refusal(br, f, r->one);
+		if (!copy)
+			return drop && r->one == PORT_HOST ? DROP_LOCAL : drop;
+		memset(&r->to, 0, br->words * sizeof(r->to.w[0]));
+		portset_put(&r->to, r->one, !drop);
 	} else {
 		flood(br, f, p, &r->to);
 	}
-
-	portset_and(&r->to, &r->to, &v->forwarding, br->words);
-	portset_and(&r->to, &r->to, &br->forwarding, br->words);
-	if (!portset_has(&br->hairpin, f->port))
-		portset_del(&r->to, f->port);
-	if (portset_has(&br->isolated, f->port))
-		portset_sub(&r->to, &br->isolated, br->words);
-	if (br->port[PORT_HOST].link.promisc && portset_has(&br->forwarding, PORT_HOST) &&
-	    f->port != PORT_HOST)
-		portset_add(&r->to, PORT_HOST); /* br_pass_frame_up(): whatever the VLAN */
-
-	if (!portset_empty(&r->to, br->words))
-		return DROP_NONE;
-	if (one == PORT_NONE)
-		return DROP_NO_PORT;
-	return one == PORT_HOST ? DROP_LOCAL : refusal(br, f, one);
+	r->one = PORT_NONE;
+	if (copy)
+		portset_add(&r->to, PORT_HOST);
+	return portset_empty(&r->to, br->words) ? DROP_NO_PORT : DROP_NONE;
 }
 
-/*
- * Queues @f for every port of @r, with its tag where the VLAN is not untagged there
- * (br_handle_vlan).
- */
-static void deliver(struct bridge *br, const struct frame *f, const struct resolution *r,
-		    struct outbox *out)
+/* Queues @f for port @n, with its tag where its VLAN is not untagged there (br_handle_vlan). */
+static void deliver(struct bridge *br, const struct frame *f, unsigned n, struct outbox *out)
 {
-	const struct vlan *v = &br->vlan[f->vid];
-	bool count = f->vid && br->attr[BRIDGE_VLAN_STATS_ENABLED];
+	struct port_stats *stats = &out->txq[n]->stats;
 
-	PORTSET_FOREACH(n, &r->to, br->words) {
-		struct port_stats *stats = &out->txq[n]->stats;
-
-		stats->queued++;
-		if (count)
-			bridge_vlan_count(br, f, (uint16_t)n, true);
-		if (bridge_too_long(br, (uint16_t)n, f))
-			stats->drop_out[DROP_MTU]++;
-		else
-			outbox_add(out, (uint16_t)n, f, f->vid && !portset_has(&v->untagged, n));
-	}
+	stats->queued++;
+	if (f->vid && br->attr[BRIDGE_VLAN_STATS_ENABLED])
+		bridge_vlan_count(br, f, (uint16_t)n, true);
+	if (bridge_too_long(br, (uint16_t)n, f))
+		stats->drop_out[DROP_MTU]++;
+	else
+		outbox_add(out, (uint16_t)n, f,
+			   f->vid && !portset_has(&br->vlan[f->vid].untagged, n));
 }
 
 /* Everything that needs the FDB, for one admitted and classified frame. */
@@ -196,11 +188,13 @@ static enum drop forward(struct bridge *br, const struct frame *f, const struct 
 	if (p->late != DROP_RESERVED) {
 		if (f->vid && br->attr[BRIDGE_VLAN_STATS_ENABLED])
 			bridge_vlan_count(br, f, f->port, false);
-		drop = authorised(br, f, p, now, &note_locked);
-		if (drop && note_locked)
-			learn(br, f, p, FDB_LOCKED, now, out);
-		if (drop)
-			return drop;
+		if (portset_has(&br->locked, f->port)) {
+			drop = authorised(br, f, p, now, &note_locked);
+			if (drop && note_locked)
+				learn(br, f, p, FDB_LOCKED, now, out);
+			if (drop)
+				return drop;
+		}
 	}
 	if (p->learn)
 		learn(br, f, p, 0, now, out);
@@ -209,25 +203,24 @@ static enum drop forward(struct bridge *br, const struct frame *f, const struct 
 	drop = resolve(br, f, p, now, &r);
 	if (r.found && !(r.hit.flags & FDB_LOCAL))
 		fdb_touch(br->fdb, &r.hit, now);
-	if (!drop)
-		deliver(br, f, &r, out);
-	return drop;
+	if (drop)
+		return drop;
+	if (r.one != PORT_NONE)
+		deliver(br, f, r.one, out);
+	else
+		PORTSET_FOREACH(n, &r.to, br->words)
+			deliver(br, f, n, out);
+	return DROP_NONE;
 }
 
-/*
- * Judges @f as far as the FDB is not needed, and sends for the parts of the FDB that forward() will
- * read.
- */
+/* Judges @f as far as the FDB is not needed, and sends for what of it forward() will read. */
 static void prepare(const struct bridge *br, struct frame *f, struct passage *p)
 {
 	p->drop = admit(br, f, p);
 	if (!p->drop)
 		p->drop = vlan_classify(br, f, p);
-	if (p->drop)
-		return;
-	fdb_prefetch(br->fdb, p->src, f->vid);
-	if (!mac_is_group(p->dst))
-		fdb_prefetch_dst(br->fdb, p->dst, f->vid);
+	if (!p->drop)
+		passage_seek(br, f, p);
 }
 
 unsigned bridge_input(struct bridge *br, struct batch *in, unsigned from, uint64_t now_ms,
@@ -237,6 +230,7 @@ unsigned bridge_input(struct bridge *br, struct batch *in, unsigned from, uint64
 	unsigned room = outbox_room(out);
 	unsigned n = in->n - from < room ? in->n - from : room;
 	struct frame *f = in->frame + from;
+	uint64_t bytes = 0, forwarded = 0;
 
 	for (unsigned i = 0; i < n && i < AHEAD; i++)
 		prepare(br, &f[i], &passage[i]);
@@ -246,12 +240,14 @@ unsigned bridge_input(struct bridge *br, struct batch *in, unsigned from, uint64
 		if (i + AHEAD < n)
 			prepare(br, &f[i + AHEAD], &passage[i + AHEAD]);
 		drop = forward(br, &f[i], &passage[i], now_ms, out);
-		in->stats->rx++;
-		in->stats->rx_bytes += frame_wire_len(&f[i], false);
+		bytes += frame_wire_len(&f[i], false);
 		if (drop)
 			in->stats->drop_in[drop]++;
 		else
-			in->stats->forwarded++;
+			forwarded++;
 	}
+	in->stats->rx += n;
+	in->stats->rx_bytes += bytes;
+	in->stats->forwarded += forwarded;
 	return n;
 }

@@ -109,21 +109,18 @@ static void say_destination(struct story *s, const struct bridge *br, const stru
 			      : "");
 }
 
-static void say_outputs(struct story *s, const struct bridge *br, const struct frame *f,
-			const struct resolution *r)
+static void say_output(struct story *s, const struct bridge *br, const struct frame *f, unsigned n)
 {
-	PORTSET_FOREACH(n, &r->to, br->words) {
-		bool tagged = f->vid && !portset_has(&br->vlan[f->vid].untagged, n);
+	bool tagged = f->vid && !portset_has(&br->vlan[f->vid].untagged, n);
 
-		if (bridge_too_long(br, (uint16_t)n, f))
-			say(s, "%s: dropped (mtu): %u bytes, at most %u fit.\n", br->port[n].name,
-			    bridge_frame_len(br, f), br->port[n].max_len);
-		else if (tagged)
-			say(s, "Out of %s, tagged %s VID %u.\n", br->port[n].name,
-			    proto(f->tag.tpid), f->vid);
-		else
-			say(s, "Out of %s%s.\n", br->port[n].name, f->vid ? ", untagged" : "");
-	}
+	if (bridge_too_long(br, (uint16_t)n, f))
+		say(s, "%s: dropped (mtu): %u bytes, at most %u fit.\n", br->port[n].name,
+		    bridge_frame_len(br, f), br->port[n].max_len);
+	else if (tagged)
+		say(s, "Out of %s, tagged %s VID %u.\n", br->port[n].name, proto(f->tag.tpid),
+		    f->vid);
+	else
+		say(s, "Out of %s%s.\n", br->port[n].name, f->vid ? ", untagged" : "");
 }
 
 /* The steps that need the address table; returns why the frame ends here, or DROP_NONE. */
@@ -134,7 +131,7 @@ static enum drop say_forward(struct story *s, const struct bridge *br, const str
 	bool note_locked, fresh;
 	enum drop drop;
 
-	if (p->late != DROP_RESERVED) {
+	if (p->late != DROP_RESERVED && portset_has(&br->locked, f->port)) {
 		drop = authorised(br, f, p, now, &note_locked);
 		if (drop) {
 			if (note_locked)
@@ -149,9 +146,14 @@ static enum drop say_forward(struct story *s, const struct bridge *br, const str
 		return DROP_SAME_PORT;
 	drop = resolve(br, f, p, now, &r);
 	say_destination(s, br, p, &r);
-	if (!drop)
-		say_outputs(s, br, f, &r);
-	return drop;
+	if (drop)
+		return drop;
+	if (r.one != PORT_NONE)
+		say_output(s, br, f, r.one);
+	else
+		PORTSET_FOREACH(n, &r.to, br->words)
+			say_output(s, br, f, n);
+	return DROP_NONE;
 }
 
 int bridge_trace(const struct bridge *br, uint16_t in, uint64_t src, uint64_t dst, struct vtag tag,
@@ -176,8 +178,10 @@ int bridge_trace(const struct bridge *br, uint16_t in, uint64_t src, uint64_t ds
 		p.drop = vlan_classify(br, &f, &p);
 		say_vlan(&s, br, &f, tag);
 	}
-	if (!p.drop)
+	if (!p.drop) {
+		passage_seek(br, &f, &p);
 		p.drop = say_forward(&s, br, &f, &p, now_ms);
+	}
 	if (p.drop)
 		say(&s, "Dropped (%s): %s.\n", drop_word(p.drop), drop_text(p.drop));
 	return 0;

@@ -27,7 +27,7 @@ static void teardown(void)
 
 static enum fdb_learn learn(uint64_t mac, uint16_t port, uint64_t now)
 {
-	return fdb_learn(fdb, mac, 0, port, 0, 0, now, &changes);
+	return fdb_learn(fdb, fdb_spot(fdb, mac, 0), port, 0, 0, now, &changes);
 }
 
 static int put(uint64_t mac, uint16_t port, unsigned flags, uint64_t now)
@@ -42,7 +42,7 @@ static int port_of(uint64_t mac, uint64_t now)
 {
 	struct fdb_hit hit;
 
-	return fdb_find(fdb, mac, 0, now, &hit) ? hit.port : -1;
+	return fdb_find(fdb, fdb_spot(fdb, mac, 0), now, &hit) ? hit.port : -1;
 }
 
 static unsigned learned(void)
@@ -74,10 +74,12 @@ static void expect_change(unsigned i, enum fdb_change_kind kind, uint64_t mac, u
 START_TEST(learns_and_moves)
 {
 	ck_assert_int_eq(port_of(A, 0), -1);
-	ck_assert_int_eq(fdb_learn(fdb, A, 7, 3, 99, 0, 1234, &changes), FDB_LEARN_NEW);
+	ck_assert_int_eq(fdb_learn(fdb, fdb_spot(fdb, A, 7), 3, 99, 0, 1234, &changes),
+			 FDB_LEARN_NEW);
 	ck_assert_uint_eq(changes.n, 1);
 	expect_change(0, FDB_ADDED, A, 3);
-	ck_assert_int_eq(fdb_learn(fdb, A, 7, 3, 99, 0, 1235, &changes), FDB_LEARN_KNOWN);
+	ck_assert_int_eq(fdb_learn(fdb, fdb_spot(fdb, A, 7), 3, 99, 0, 1235, &changes),
+			 FDB_LEARN_KNOWN);
 	ck_assert_uint_eq(changes.n, 0);
 
 	ck_assert(!fdb_lookup(fdb, A, 8, 1235, &entry));
@@ -91,12 +93,15 @@ START_TEST(learns_and_moves)
 	ck_assert_uint_eq(entry.updated_ms, 1230);
 	ck_assert_uint_eq(entry.used_ms, 1230);
 
-	ck_assert_int_eq(fdb_learn(fdb, A, 7, 4, 5, 0, 1300, &changes), FDB_LEARN_MOVED);
+	ck_assert_int_eq(fdb_learn(fdb, fdb_spot(fdb, A, 7), 4, 5, 0, 1300, &changes),
+			 FDB_LEARN_MOVED);
 	ck_assert_uint_eq(changes.n, 1);
 	expect_change(0, FDB_CHANGED, A, 4);
-	ck_assert_int_eq(fdb_learn(fdb, A, 7, 4, 6, 0, 1300, &changes), FDB_LEARN_MOVED);
+	ck_assert_int_eq(fdb_learn(fdb, fdb_spot(fdb, A, 7), 4, 6, 0, 1300, &changes),
+			 FDB_LEARN_MOVED);
 	ck_assert_uint_eq(changes.c[0].entry.remote, 6);
-	ck_assert_int_eq(fdb_learn(fdb, A, 7, 4, 0, 0, 1300, &changes), FDB_LEARN_KNOWN);
+	ck_assert_int_eq(fdb_learn(fdb, fdb_spot(fdb, A, 7), 4, 0, 0, 1300, &changes),
+			 FDB_LEARN_KNOWN);
 	ck_assert(fdb_lookup(fdb, A, 7, 1300, &entry));
 	ck_assert_uint_eq(entry.remote, 6);
 	ck_assert_uint_eq(fdb_port_used(fdb, 3), 0);
@@ -219,7 +224,8 @@ START_TEST(flush_scopes)
 	for (unsigned scope = 0; scope < 4; scope++) {
 		for (uint16_t port = 1; port <= 3; port++)
 			for (uint16_t vid = 1; vid <= 3; vid++)
-				fdb_learn(fdb, A + port, vid, port, 0, 0, 0, &changes);
+				fdb_learn(fdb, fdb_spot(fdb, A + port, vid), port, 0, 0, 0,
+					  &changes);
 		fdb_flush(fdb, scope & 1 ? 2 : PORT_NONE, scope & 2 ? 3 : FDB_ANY_VID, false, 0);
 		for (uint16_t port = 1; port <= 3; port++)
 			for (uint16_t vid = 1; vid <= 3; vid++)
@@ -236,8 +242,8 @@ START_TEST(flush_of_some_vlans)
 	for (uint16_t vid = 1; vid <= 5; vid++) {
 		const struct fdb_entry ext = { A + 9, vid, 1, FDB_EXT_LEARN, 0, 0, 0 };
 
-		fdb_learn(fdb, A, vid, 1, 0, 0, 0, &changes);
-		fdb_learn(fdb, B, vid, 2, 0, 0, 0, &changes);
+		fdb_learn(fdb, fdb_spot(fdb, A, vid), 1, 0, 0, 0, &changes);
+		fdb_learn(fdb, fdb_spot(fdb, B, vid), 2, 0, 0, 0, &changes);
 		fdb_put(fdb, &ext, 0, &changes);
 	}
 	fdb_flush_vlans(fdb, 1, 2, 4);
@@ -284,14 +290,14 @@ START_TEST(flushes_add_up)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 60000; i++)
-		fdb_learn(big, A + i, i % 7, 1 + i % 5, 0, 0, 0, &changes);
+		fdb_learn(big, fdb_spot(big, A + i, i % 7), 1 + i % 5, 0, 0, 0, &changes);
 	for (unsigned i = 0; i < 600; i++) {
 		fdb_flush(big, PORT_NONE, FDB_ANY_VID, false, 0);
 		n += fdb_sweep(big, 0, gone, 64);
 		for (unsigned j = 0; j < 60000; j += 1013)
 			ck_assert(!fdb_lookup(big, A + j, j % 7, 0, &entry));
 		for (unsigned j = 0; j < 3; j++)
-			fdb_learn(big, A + 70000 + i, 1, 1, 0, 0, 0, &changes);
+			fdb_learn(big, fdb_spot(big, A + 70000 + i, 1), 1, 0, 0, 0, &changes);
 	}
 	ck_assert_uint_gt(n, 30000);
 	while (fdb_next(big, 0) == 0)
@@ -333,7 +339,8 @@ START_TEST(limit_of_learned)
 
 	fdb_set_max_learned(fdb, 2);
 	ck_assert_int_eq(learn(A, 1, 0), FDB_LEARN_NEW);
-	ck_assert_int_eq(fdb_learn(fdb, A + 1, 0, 1, 0, FDB_LOCKED, 0, &changes), FDB_LEARN_NEW);
+	ck_assert_int_eq(fdb_learn(fdb, fdb_spot(fdb, A + 1, 0), 1, 0, FDB_LOCKED, 0, &changes),
+			 FDB_LEARN_NEW);
 	ck_assert_uint_eq(changes.c[0].entry.flags, FDB_LEARNED | FDB_LOCKED);
 	ck_assert_int_eq(learn(A + 2, 1, 0), FDB_LEARN_LIMIT);
 	ck_assert_uint_eq(changes.n, 0);
@@ -413,8 +420,8 @@ START_TEST(sizes)
 
 		fdb_get_info(f, &info);
 		ck_assert_uint_eq(info.size, size[i] < FDB_SIZE_MIN ? FDB_SIZE_MIN : size[i]);
-		fdb_prefetch(f, A, 0);
-		fdb_prefetch_dst(f, A, 0);
+		ck_assert(!fdb_find(f, fdb_spot(f, A, 0), 0, &(struct fdb_hit){ 0 }));
+		ck_assert(!fdb_find(f, fdb_spot_dst(f, A, 0), 0, &(struct fdb_hit){ 0 }));
 		fdb_free(f);
 	}
 	fdb_free(NULL);

@@ -33,7 +33,7 @@ static uint64_t random_mac(void)
 
 static enum fdb_learn learn(struct fdb *fdb, uint64_t mac, uint16_t port)
 {
-	return fdb_learn(fdb, mac, 0, port, 0, 0, 1000, &changes);
+	return fdb_learn(fdb, fdb_spot(fdb, mac, 0), port, 0, 0, 1000, &changes);
 }
 
 static int put(struct fdb *fdb, uint64_t mac, uint16_t port, unsigned flags)
@@ -47,7 +47,7 @@ static bool is_on(struct fdb *fdb, uint64_t mac, uint16_t port)
 {
 	struct fdb_hit hit;
 
-	return fdb_find(fdb, mac, 0, 1000, &hit) && hit.port == port;
+	return fdb_find(fdb, fdb_spot(fdb, mac, 0), 1000, &hit) && hit.port == port;
 }
 
 static struct fdb_info info(struct fdb *fdb)
@@ -85,8 +85,8 @@ START_TEST(holds_its_size)
 				mac = BASE + k / 4096, vid = k % 4096;
 			if (i / 5 == 4)
 				mac = BASE + k * k * k;
-			refused += fdb_learn(fdb, mac, vid, 1, 0, 0, 1000, &changes) !=
-				   (j % 2 ? FDB_LEARN_KNOWN : FDB_LEARN_NEW);
+			refused += fdb_learn(fdb, fdb_spot(fdb, mac, vid), 1, 0, 0, 1000,
+					     &changes) != (j % 2 ? FDB_LEARN_KNOWN : FDB_LEARN_NEW);
 			refused += changes.n != 1 - j % 2;
 		}
 		ck_assert_msg(!refused, "%u refused: set %u, secret %u", refused, i / 5, i % 5);
@@ -94,6 +94,28 @@ START_TEST(holds_its_size)
 		ck_assert_uint_eq(info(fdb).evicted, 0);
 		fdb_free(fdb);
 	}
+}
+END_TEST
+
+/* Where an address may stand is known before it is there, and stays true when it is displaced. */
+START_TEST(spots_stay)
+{
+	struct fdb *fdb = fdb_new(FDB_SIZE_MIN, secret);
+	struct fdb_spot spot[FDB_SIZE_MIN];
+	struct fdb_hit hit;
+
+	for (uint32_t i = 0; i < FDB_SIZE_MIN; i++)
+		spot[i] = fdb_spot(fdb, BASE + i, 7);
+	for (uint32_t i = 0; i < FDB_SIZE_MIN; i++)
+		ck_assert_int_eq(
+			fdb_learn(fdb, spot[i], (uint16_t)(i % PORT_MAX), 0, 0, 1000, &changes),
+			FDB_LEARN_NEW);
+	for (uint32_t i = 0; i < FDB_SIZE_MIN; i++) {
+		ck_assert(fdb_find(fdb, spot[i], 1000, &hit));
+		ck_assert_uint_eq(hit.port, i % PORT_MAX);
+		ck_assert(!fdb_find(fdb, fdb_spot(fdb, BASE + i, 8), 1000, &hit));
+	}
+	fdb_free(fdb);
 }
 END_TEST
 
@@ -216,7 +238,8 @@ START_TEST(fairness_invariant)
 				ck_assert_uint_ge(count[port], share);
 		}
 		for (unsigned i = 0; i < n_fixed; i++)
-			ck_assert(fdb_find(fdb, 2 * BASE + i, 0, 1000, &(struct fdb_hit){ 0 }));
+			ck_assert(fdb_find(fdb, fdb_spot(fdb, 2 * BASE + i, 0), 1000,
+					   &(struct fdb_hit){ 0 }));
 		fdb_free(fdb);
 	}
 }
@@ -280,7 +303,7 @@ START_TEST(news_add_up)
 
 		now += rnd() % 16;
 		if (what < 800)
-			fdb_learn(fdb, e.mac, 0, e.port, 0, 0, now, &changes);
+			fdb_learn(fdb, fdb_spot(fdb, e.mac, 0), e.port, 0, 0, now, &changes);
 		else if (what < 850)
 			fdb_put(fdb, &e, now, &changes);
 		else if (what < 900)
@@ -330,7 +353,7 @@ static void *read_all(void *arg)
 
 	while (!atomic_load(&race->stop)) {
 		for (uint64_t mac = BASE; mac < BASE + 2000; mac++) {
-			if (!fdb_find(race->fdb, mac, 0, 1000, &hit))
+			if (!fdb_find(race->fdb, fdb_spot(race->fdb, mac, 0), 1000, &hit))
 				continue;
 			race->found++;
 			race->wrong += hit.port != port_for(mac);
@@ -369,6 +392,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, holds_its_size);
+	tcase_add_test(tc, spots_stay);
 	tcase_add_test(tc, user_entries_fit);
 	tcase_add_test(tc, flood_from_one_port);
 	tcase_add_test(tc, fairness_invariant);

@@ -148,7 +148,8 @@ static void step_learn(struct model_entry *m, uint64_t mac, uint16_t vid)
 						    : 1;
 	unsigned most = count_learned(false);
 	bool moved = m->port != port || (remote && m->remote != remote);
-	enum fdb_learn got = fdb_learn(fdb, mac, vid, port, remote, flags, now, &changes);
+	enum fdb_learn got =
+		fdb_learn(fdb, fdb_spot(fdb, mac, vid), port, remote, flags, now, &changes);
 
 	if (!ageing) {
 		must(got == FDB_LEARN_OFF && changes.n == 0);
@@ -322,7 +323,7 @@ static void step_touch(struct model_entry *m, uint64_t mac, uint16_t vid)
 {
 	struct fdb_hit hit;
 
-	must(fdb_find(fdb, mac, vid, now, &hit) == alive(m));
+	must(fdb_find(fdb, fdb_spot(fdb, mac, vid), now, &hit) == alive(m));
 	if (!alive(m))
 		return;
 	must(hit.port == m->port && hit.flags == m->flags && fdb_remote(fdb, &hit) == m->remote);

@@ -29,7 +29,7 @@ static void teardown(void)
 
 static enum fdb_learn learn(uint64_t mac, uint16_t port, uint64_t now)
 {
-	return fdb_learn(fdb, mac, 0, port, 0, 0, now, &changes);
+	return fdb_learn(fdb, fdb_spot(fdb, mac, 0), port, 0, 0, now, &changes);
 }
 
 static int put(uint64_t mac, uint16_t port, unsigned flags, uint64_t now)
@@ -44,7 +44,7 @@ static int port_of(uint64_t mac, uint64_t now)
 {
 	struct fdb_hit hit;
 
-	return fdb_find(fdb, mac, 0, now, &hit) ? hit.port : -1;
+	return fdb_find(fdb, fdb_spot(fdb, mac, 0), now, &hit) ? hit.port : -1;
 }
 
 /* Sweeps until nothing is due and returns how many entries went; the last of them are in `gone`. */
@@ -63,14 +63,14 @@ START_TEST(use_does_not_refresh)
 
 	learn(A, 1, 1000);
 	for (uint64_t now = 1000; now < 301000; now += 500) {
-		ck_assert(fdb_find(fdb, A, 0, now, &hit));
+		ck_assert(fdb_find(fdb, fdb_spot(fdb, A, 0), now, &hit));
 		fdb_touch(fdb, &hit, now);
 		ck_assert(fdb_lookup(fdb, A, 0, now, &entry));
 		ck_assert_uint_ge(entry.used_ms + 1000, now);
 		ck_assert_uint_le(entry.used_ms, now);
 		ck_assert_uint_eq(entry.updated_ms, 1000);
 	}
-	ck_assert(!fdb_find(fdb, A, 0, 301000, &hit));
+	ck_assert(!fdb_find(fdb, fdb_spot(fdb, A, 0), 301000, &hit));
 }
 END_TEST
 
