@@ -80,6 +80,12 @@ static void begin(struct packet *p, struct fastpath *fp, int ns)
 				     .sock = fcntl(p->port.rx_fd, F_DUPFD_CLOEXEC, 0),
 				     .ifindex = p->ifindex,
 				     .number = p->port.number };
+	if (a->ns < 0 || a->sock < 0) { /* no descriptors left: another time */
+		if (a->ns >= 0)
+			close(a->ns);
+		free(a);
+		return;
+	}
 	p->attach = a;
 	p->port.host->aside(p->port.host->ctx, do_attach, a);
 }

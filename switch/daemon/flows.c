@@ -17,7 +17,6 @@
 #define WAIT_MS 100      /* to look again at a frame that was not for the kernel */
 #define MAC_BITS 13
 #define END UINT16_MAX
-#define STEPS_MAX 256 /* of a chain, each time something is heard of an address */
 #define COLLECT_MAX_MS 1000u
 #define COLLECT_MIN_MS 50u
 #define IDLE_MAX 2 /* collections without a frame: then it ends */
@@ -28,6 +27,8 @@ struct flow {
 	uint64_t ended_ms;
 	uint16_t next[2]; /* links with addresses of the same hash: after that of src, of dst, */
 	uint16_t last[2]; /* and before; END = none */
+	uint16_t at;      /* in the list of those in use */
+	bool listed;      /* by its addresses: until it ends because of one */
 	uint8_t idle;
 	bool used;
 };
@@ -47,7 +48,8 @@ struct flows {
 	bool paused;
 	uint64_t next, collected;
 	unsigned n_used;
-	uint16_t used[FASTPATH_FLOWS]; /* numbers of the flows in use, */
+	uint16_t used[FASTPATH_FLOWS]; /* numbers of the flows in use */
+	uint16_t held[PORT_MAX];       /* how many of them come in by each port */
 	struct flow flow[FASTPATH_FLOWS];
 	uint64_t secret;                /* of the hash of addresses, odd */
 	uint16_t chain[1u << MAC_BITS]; /* the first link, 2 * number (+ 1: dst), or END */
@@ -100,7 +102,7 @@ static uint16_t *chain_of(struct flows *f, uint64_t mac)
 	return &f->chain[mac * f->secret >> (64 - MAC_BITS)];
 }
 
-static void enlist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
+static void link_in(struct flows *f, unsigned n, unsigned side, uint64_t mac)
 {
 	uint16_t *first = chain_of(f, mac), link = (uint16_t)(2 * n + side);
 
@@ -111,13 +113,25 @@ static void enlist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
 	*first = link;
 }
 
-static void delist(struct flows *f, unsigned n, unsigned side, uint64_t mac)
+static void link_out(struct flows *f, unsigned n, unsigned side, uint64_t mac)
 {
 	uint16_t next = f->flow[n].next[side], last = f->flow[n].last[side];
 
 	if (next != END)
 		f->flow[next / 2].last[next % 2] = last;
 	*(last == END ? chain_of(f, mac) : &f->flow[last / 2].next[last % 2]) = next;
+}
+
+/* Has flow @n found by its addresses, or no longer. */
+static void list(struct flows *f, unsigned n, bool listed)
+{
+	struct flow *flow = &f->flow[n];
+
+	if (flow->listed == listed)
+		return;
+	flow->listed = listed;
+	(listed ? link_in : link_out)(f, n, 0, flow->way.src);
+	(listed ? link_in : link_out)(f, n, 1, flow->way.dst);
 }
 
 void flows_look(const struct flows *f, const struct port *port, const struct batch *in,
@@ -144,6 +158,38 @@ static struct seen *recall(struct flows *f, const struct fastpath_key *key)
 	return s;
 }
 
+/* Brings what the kernel forwarded of flow @n to the bridge. */
+static void collect_one(struct flows *f, unsigned n, uint64_t now)
+{
+	const struct fastpath_flow *place = fastpath_at(f->fastpath, n);
+	struct flow *flow = &f->flow[n];
+	uint64_t packets = __atomic_load_n(&place->packets, __ATOMIC_ACQUIRE), bytes;
+
+	if (packets == flow->packets)
+		return;
+	bytes = __atomic_load_n(&place->bytes, __ATOMIC_RELAXED);
+	bridge_flow_count(f->worker->bridge, &flow->way, packets - flow->packets,
+			  bytes - flow->bytes, now, f->worker->out);
+	flow->packets = packets;
+	flow->bytes = bytes;
+	flow->idle = 0;
+}
+
+static void drop(struct flows *f, unsigned n, uint64_t now)
+{
+	struct flow *flow = &f->flow[n];
+	uint16_t last = f->used[--f->n_used];
+
+	fastpath_end(fastpath_at(f->fastpath, n));
+	collect_one(f, n, now);
+	list(f, n, false);
+	f->used[flow->at] = last;
+	f->flow[last].at = flow->at;
+	f->held[flow->way.in]--;
+	flow->used = false;
+	flow->ended_ms = now;
+}
+
 /* Finds the place of the flow with @key, or one for it; NULL when there is none. */
 static struct fastpath_flow *find_place(struct flows *f, const struct fastpath_key *key,
 					uint64_t now)
@@ -161,6 +207,24 @@ static struct fastpath_flow *find_place(struct flows *f, const struct fastpath_k
 			free_one = &set[i];
 	}
 	return free_one;
+}
+
+/*
+ * The flow with @key has no place: takes one, which is free soon, from a port that has more flows
+ * than its own. So no guest can keep the others' from beginning.
+ */
+static void make_room(struct flows *f, const struct fastpath_key *key, uint64_t now)
+{
+	unsigned first = fastpath_index(f->fastpath, fastpath_set(f->fastpath, key)), most = first;
+
+	for (unsigned n = first; n < first + FASTPATH_WAYS; n++) {
+		if (!f->flow[n].used)
+			return; /* it is free soon */
+		if (f->held[f->flow[n].way.in] > f->held[f->flow[most].way.in])
+			most = n;
+	}
+	if (f->held[f->flow[most].way.in] > f->held[key->in] + 1u)
+		drop(f, most, now);
 }
 
 /* Returns what @port has for the kernel, after asking it to get ready. */
@@ -205,28 +269,11 @@ static void use(struct flows *f, unsigned n, const struct fastpath_flow *place,
 	*flow = (struct flow){
 		.way = *way, .packets = place->packets, .bytes = place->bytes, .used = true
 	};
+	flow->at = (uint16_t)f->n_used;
 	f->used[f->n_used++] = (uint16_t)n;
-	enlist(f, n, 0, way->src);
-	enlist(f, n, 1, way->dst);
+	f->held[way->in]++;
 	if (f->next == UINT64_MAX)
 		f->next = now + COLLECT_MIN_MS;
-}
-
-/* Brings what the kernel forwarded of flow @n to the bridge. */
-static void collect_one(struct flows *f, unsigned n, uint64_t now)
-{
-	const struct fastpath_flow *place = fastpath_at(f->fastpath, n);
-	struct flow *flow = &f->flow[n];
-	uint64_t packets = __atomic_load_n(&place->packets, __ATOMIC_ACQUIRE), bytes;
-
-	if (packets == flow->packets)
-		return;
-	bytes = __atomic_load_n(&place->bytes, __ATOMIC_RELAXED);
-	bridge_flow_count(f->worker->bridge, &flow->way, packets - flow->packets,
-			  bytes - flow->bytes, now, f->worker->out);
-	flow->packets = packets;
-	flow->bytes = bytes;
-	flow->idle = 0;
 }
 
 /* Whether frames as of @hint are for the kernel: fills in @way and @how then. */
@@ -268,9 +315,9 @@ bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 	if (now < seen->wait)
 		return false;
 	place = find_place(f, &how.key, now);
-	if (!place || (f->flow[fastpath_index(f->fastpath, place)].used &&
-		       fastpath_in_force(f->fastpath, place)))
-		return false; /* no room; or the frame came before the flow began */
+	if (place && f->flow[fastpath_index(f->fastpath, place)].used &&
+	    fastpath_in_force(f->fastpath, place))
+		return false; /* the frame came before the flow began */
 	if (!seen->again) {
 		seen->again = true;
 		seen->since = now;
@@ -284,6 +331,11 @@ bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 		seen->wait = now + WAIT_MS;
 		return false;
 	}
+	if (!place) {
+		make_room(f, &how.key, now);
+		seen->wait = now + WAIT_MS;
+		return false;
+	}
 	if (in->ops->waiting(in) && patient)
 		return false; /* it came while the batch was forwarded */
 	n = fastpath_index(f->fastpath, place);
@@ -292,26 +344,33 @@ bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 	else
 		use(f, n, place, &way, now);
 	f->flow[n].way = way;
+	list(f, n, true);
 	fastpath_begin(f->fastpath, place, &how);
 	seen->again = false;
 	return settle(in);
 }
 
-/* Ends the flows from or to @mac; all flows, at once, when those are many. */
+/* Finds a flow from or to @mac. Returns its number or END. */
+static unsigned find_address(struct flows *f, uint64_t mac)
+{
+	uint16_t link = *chain_of(f, mac);
+
+	while (link != END) {
+		const struct flow *flow = &f->flow[link / 2];
+
+		if ((link % 2 ? flow->way.dst : flow->way.src) == mac)
+			return link / 2;
+		link = flow->next[link % 2];
+	}
+	return END;
+}
+
+/* Ends the flows from or to @mac, each at no more than beginning it did cost. */
 static void forget(struct flows *f, uint64_t mac)
 {
-	unsigned steps = 0;
-
-	for (uint16_t link = *chain_of(f, mac); link != END;
-	     link = f->flow[link / 2].next[link % 2]) {
-		const struct bridge_flow *way = &f->flow[link / 2].way;
-
-		if ((link % 2 ? way->dst : way->src) == mac)
-			fastpath_end(fastpath_at(f->fastpath, link / 2));
-		if (++steps == STEPS_MAX) {
-			flows_renew(f);
-			break;
-		}
+	for (unsigned n; (n = find_address(f, mac)) != END;) {
+		fastpath_end(fastpath_at(f->fastpath, n));
+		list(f, n, false);
 	}
 }
 
@@ -356,17 +415,6 @@ void flows_collect(struct flows *f, uint64_t now)
 	f->collected = now;
 }
 
-static void drop(struct flows *f, unsigned n, uint64_t now)
-{
-	struct flow *flow = &f->flow[n];
-
-	fastpath_end(fastpath_at(f->fastpath, n));
-	delist(f, n, 0, flow->way.src);
-	delist(f, n, 1, flow->way.dst);
-	flow->used = false;
-	flow->ended_ms = now;
-}
-
 void flows_turn(struct flows *f, uint64_t now)
 {
 	uint64_t ageing = bridge_get(f->worker->bridge, BRIDGE_AGEING_TIME) / 16, wait;
@@ -382,7 +430,6 @@ void flows_turn(struct flows *f, uint64_t now)
 			continue;
 		}
 		drop(f, f->used[i], now);
-		f->used[i] = f->used[--f->n_used];
 	}
 	wait = ageing < COLLECT_MIN_MS   ? COLLECT_MIN_MS
 	       : ageing > COLLECT_MAX_MS ? COLLECT_MAX_MS

@@ -299,6 +299,33 @@ def idle():
     need(sleeps() - before <= 4, f"woke {sleeps() - before} times in 3 s without frames")
 
 
+def crowd():
+    """A host with more flows than the kernel's table has places does not keep others' from beginning."""
+    a, b, c, d = hosts()
+    macs = [[bytes([2, side, 0, 0, 0, i]) for i in range(150)] for side in (0xC0, 0xC1)]
+    few = [bytes([2, 0xC2, 0, 0, 0, i]) for i in range(12)]
+    for host, own in ((a, macs[0]), (b, macs[1]), (c, few), (d, [d.mac])):
+        for mac in own:
+            host.send(b"\xff" * 6, source=mac)
+    pairs = [(x, y) for x in macs[0] for y in macs[1]]
+    for x, y in pairs:
+        for _ in range(5):
+            a.send(y, source=x)
+    held = stats("pa")["rx_fast"]
+    fast, i, end = 0, 0, time.monotonic() + 5
+    while time.monotonic() < end and fast < len(few):
+        for _ in range(len(pairs) // 10):
+            i += 1
+            a.send(pairs[i % len(pairs)][1], source=pairs[i % len(pairs)][0])
+        before = stats("pc")["rx_fast"]
+        for mac in few:
+            c.send(d, source=mac)
+            time.sleep(0.002)
+        fast = stats("pc")["rx_fast"] - before
+    need(held > 10000, f"only {held} frames of the crowd were the kernel's")
+    need(fast == len(few), f"only {fast} of {len(few)} flows of another host begin")
+
+
 def tags():
     a, b, c, d = hosts()
     ctl("set", "vlan_filtering", "1")
