@@ -71,7 +71,7 @@ class Host:
         frame += struct.pack("!HI", TYPE, serial)
         self.sock.send(frame.ljust(length + (4 if tag is not None else 0), b"."))
 
-    def received(self, wait=0.05):
+    def received(self, wait=0.1):
         """What has come, once nothing more does for that long."""
         frames, end = [], time.monotonic() + wait
         while time.monotonic() < end:
