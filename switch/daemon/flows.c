@@ -12,7 +12,8 @@
 #include "switch/flow.h"
 
 #define SEEN 1024u       /* frames remembered, by hash */
-#define PATIENCE_MS 20   /* to wait for a moment without frames */
+#define PATIENCE_MS 20   /* to wait for a moment without frames, */
+#define PATIENCE 64      /* and how often to look for one, whatever the clock says */
 #define SETTLE_LOOKS 500 /* at a flow's first moment; a nanosecond or two each */
 #define WAIT_MS 100      /* to look again at a frame that was not for the kernel */
 #define MAC_BITS 13
@@ -37,6 +38,7 @@ struct flow {
 struct seen {
 	uint32_t tag;   /* of its key */
 	bool again;     /* there was one, since a flow of them last began */
+	uint8_t tries;  /* moments that were looked at since */
 	uint64_t since; /* when that was */
 	uint64_t wait;  /* it is not for the kernel: until when not to look at it */
 };
@@ -321,10 +323,12 @@ bool flows_offer(struct flows *f, const struct flow_hint *hint, bool more, uint6
 	if (!seen->again) {
 		seen->again = true;
 		seen->since = now;
+		seen->tries = 0;
 		return false;
 	}
 	in = f->worker->port[hint->in]->port;
-	patient = now - seen->since < PATIENCE_MS;
+	seen->tries += seen->tries < PATIENCE;
+	patient = seen->tries < PATIENCE || now - seen->since < PATIENCE_MS;
 	if (more && patient)
 		return false;
 	if (!suits(f, hint, now, &way, &how)) {

@@ -7,6 +7,7 @@ lines; exit status 1 when one failed."""
 import ctypes
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -150,6 +151,33 @@ def counted():
     need(grown[0]["rx_fast"] == 300, f"{grown[0]['rx_fast']} of 300 by the kernel")
 
 
+def process():
+    found = subprocess.run(["pgrep", "-f", f"uswitch -S {SOCKET}"], capture_output=True, text=True, check=True)
+    return int(found.stdout.split()[-1])
+
+
+def queue():
+    """Frames that wait while the switch stands still are not overtaken by those that come after them."""
+    a, b, _, _ = hosts()
+    train(a, "pa", b)
+    overtaken = 0
+    for i in range(10):
+        ctl("link", "set", "dev", "pd", "priority", str(i))
+        a.send(b, 0)
+        time.sleep(0.005)
+        os.kill(process(), signal.SIGSTOP)
+        for n in range(1, 400):
+            a.send(b, n)
+        time.sleep(0.04)
+        os.kill(process(), signal.SIGCONT)
+        for n in range(400, 900):
+            a.send(b, n)
+        got = serials(b.received())
+        need(len(got) == 900, f"{len(got)} frames of 900 came")
+        overtaken += sum(x > y for x, y in zip(got, got[1:])) > 3
+    need(overtaken <= 2, f"frames were overtaken in {overtaken} of 10 tries")
+
+
 def order():
     """A flow that begins and ends all the time."""
     a, b, _, _ = hosts()
@@ -286,8 +314,7 @@ def deleted():
 def idle():
     """Flows that nobody uses end, and the switch sleeps."""
     works()
-    pid = int(subprocess.run(["pgrep", "-f", f"uswitch -S {SOCKET}"], capture_output=True, text=True, check=True)
-              .stdout.split()[-1])
+    pid = process()
 
     def sleeps():
         with open(f"/proc/{pid}/status", encoding="ascii") as f:

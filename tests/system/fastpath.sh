@@ -33,7 +33,7 @@ if ! python3 "$PY" "$PREFIX" "$SOCKET" "$BUILD/uswitchctl" works; then
 fi
 pass fastpath-begins
 
-at counted order forgotten moved isolated disabled down mtu locked deleted idle crowd
+at counted order queue forgotten moved isolated disabled down mtu locked deleted idle crowd
 stop
 switch sw -p pa -p pb -p pc -p pd
 at tags ageing
