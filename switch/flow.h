@@ -17,11 +17,10 @@ struct bridge_flow {
 	uint16_t in, out; /* ports */
 	uint16_t vid;     /* the FDB's VLAN, 0 = no VLAN filtering */
 	uint64_t src, dst;
-	uint32_t
-		max_len; /* longest frame without lifted tag that may pass, super-frames excepted */
-	bool learn;      /* it keeps the entry of its source young */
-	bool pop;        /* the frame's tag is taken off */
-	struct vtag push;   /* put on; tpid 0 = none */
+	uint32_t max_len; /* longest frame, lifted tag apart, that may pass; not for super-frames */
+	bool learn;       /* it keeps the entry of its source young */
+	bool pop;         /* the frame's tag is taken off */
+	struct vtag push; /* put on; tpid 0 = none */
 	uint32_t in_extra;  /* bytes of a tag that ingress counts for each frame, */
 	uint32_t out_extra; /* that egress counts, */
 	uint32_t vid_extra; /* and that the VLAN's statistics count */

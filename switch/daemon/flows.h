@@ -3,11 +3,12 @@
  * flows: which known unicast the kernel forwards by itself (ports/fastpath.h).
  *
  * Looks at one frame of each batch. A frame seen before that the bridge would always treat alike
- * (switch/flow.h), between two interfaces, becomes a flow of the kernel's, in a moment when none of
- * its frames waits here, so that none is overtaken. The surprising rule: nothing of the bridge is
- * known twice. Whatever changes there, be it an address or a setting, ends the flows it may concern
- * at once, and their next frames come by here again. What the kernel forwarded is counted and kept
- * young in the address table at least every second. Made by user.c for the worker; main thread.
+ * (switch/flow.h), between two interfaces, becomes a flow of the kernel's, in a moment when none
+ * of its frames waits here, so that none is overtaken; only at a port without such moments anyhow.
+ * The surprising rule: nothing of the bridge is known twice. Whatever changes there, be it an
+ * address or a setting, ends the flows it may concern at once, and their next frames come by here
+ * again. What the kernel forwarded is counted and kept young in the address table at least every
+ * second. Made by user.c for the worker; main thread.
  */
 #ifndef SWITCH_DAEMON_FLOWS_H
 #define SWITCH_DAEMON_FLOWS_H

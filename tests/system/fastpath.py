@@ -101,6 +101,15 @@ def clear(*hosts):
         host.received(0.02)
 
 
+def talk(one, other, times):
+    """Two hosts say something in turn, numbered, with time for the switch in between."""
+    for i in range(times):
+        other.send(one, i)
+        time.sleep(0.004)
+        one.send(other, i)
+        time.sleep(0.004)
+
+
 def train(one, port, other, tags=(None, None)):
     """Has two hosts talk until the kernel forwards what the first says, which comes in on @port."""
     end, before = time.monotonic() + 3, stats(port)["rx_fast"]
@@ -434,11 +443,7 @@ def came():
 
 def plain():
     a, b, _, _ = hosts()
-    for i in range(50):
-        b.send(a, i)
-        time.sleep(0.004)
-        a.send(b, i)
-        time.sleep(0.004)
+    talk(a, b, 50)
     need(len(b.received()) == 50, "lost frames")
     need(stats("pa")["rx_fast"] == 0 and stats("pa")["rx_packets"] >= 50, "it is not off")
 
@@ -449,11 +454,7 @@ def namespaces():
     train(y1, "y1", y2)
     before = stats("x1")["rx_fast"]
     clear(x1, x2, y1, y2)
-    for i in range(50):
-        y2.send(x1, i)
-        time.sleep(0.004)
-        x1.send(y2, i)
-        time.sleep(0.004)
+    talk(x1, y2, 50)
     need(serials(y2.received()) == list(range(50)), "lost frames between namespaces")
     need(not x2.received() and not y1.received(), "frames went to the interface of the same number")
     need(stats("x1")["rx_fast"] == before, "the kernel forwarded from one namespace to another")
@@ -461,11 +462,7 @@ def namespaces():
 
 def unprivileged():
     one, two = Host("", "e0"), Host("", "e1")
-    for i in range(20):
-        two.send(one, i)
-        time.sleep(0.004)
-        one.send(two, i)
-        time.sleep(0.004)
+    talk(one, two, 20)
     need(len(two.received()) == 20, "lost frames")
     need(stats("v0")["rx_fast"] == 0, "it is not off")
 
